@@ -1,0 +1,47 @@
+/**
+ * The public names of millrace, and nothing else: a streaming HTTP/1.1 client with the shape of Python's http.client.
+ *
+ * @packageDocumentation
+ */
+export { ChunkedDecoder } from './chunked-decoder.js';
+export type { ChunkedDecoderOptions } from './chunked-decoder.js';
+export { ChunkedEncoder } from './chunked-encoder.js';
+export type { ChunkedEncoderOptions, Trailers } from './chunked-encoder.js';
+export type { Timeouts } from './clock.js';
+export { HTTPConnection } from './connection.js';
+export type { HTTPConnectionOptions, HTTPSConnectionOptions, TLSOptions } from './connection-options.js';
+export {
+  BadChunk,
+  BadHeader,
+  BadStatusLine,
+  CannotSendHeader,
+  CannotSendRequest,
+  ContentLengthMismatch,
+  HTTPException,
+  ImproperConnectionState,
+  IncompleteRead,
+  InvalidURL,
+  LimitExceeded,
+  LineTooLong,
+  NotConnected,
+  RemoteDisconnected,
+  ResponseNotReady,
+  TimeoutError,
+  TunnelError,
+  UnimplementedFileMode,
+  UnknownProtocol,
+  UnknownTransferEncoding,
+} from './errors.js';
+export type { ExchangeData, LineType, Phase, TimerName } from './errors.js';
+export { HTTPSConnection } from './https-connection.js';
+export type { InformationalResponse } from './informational.js';
+export type { Limits } from './limits.js';
+export { HTTPMessage } from './message.js';
+export type { HeadersInit } from './message.js';
+export { parseHeaders } from './parse-headers.js';
+export type { ConnectionState } from './protocol/exchange-table.js';
+export type { RequestBody } from './request-body.js';
+export type { RequestOptions } from './request-plan.js';
+export { HTTPResponse } from './response.js';
+export type { DrainOptions } from './response.js';
+export { HTTP_PORT, HTTPS_PORT, HTTPStatus, responses } from './status.js';

@@ -1,0 +1,104 @@
+/**
+ * Where a response body ends and whether its connection lives on (RFC 9112 §6.3, §9.3; RFC 9110 §7.6.1).
+ *
+ * Decided once, from the status line and the fields alone. Anything that two recipients could read in two ways is refused: that
+ * is how smuggling begins.
+ */
+import { BadHeader, UnknownTransferEncoding } from '../errors.js';
+import { trimBlanks } from './grammar.js';
+import type { StatusLine } from './status-line.js';
+
+/**
+ * How a body ends: at once, after so many bytes, with the last chunk, with the connection; or HTTP itself ends with the head, after
+ * a 101 or a 2xx to CONNECT.
+ */
+export type BodyKind = 'none' | 'length' | 'chunked' | 'until close' | 'switch';
+
+export interface Framing {
+  kind: BodyKind;
+  /** Bytes of the body for `length`; 0 for `none` and `switch`; null when the framing does not say. */
+  length: number | null;
+  /** Whether the peer lets the connection be used again after this response. */
+  keepAlive: boolean;
+}
+
+/** What the fields say about framing, gathered in one pass. */
+interface FramingFields {
+  contentLength: string[];
+  transferEncoding: string[];
+  close: boolean;
+  keepAlive: boolean;
+}
+
+/**
+ * @throws BadHeader when the framing fields conflict or cannot be used
+ * @throws UnknownTransferEncoding for any coding but one `chunked`
+ */
+export function decideFraming(method: string, line: StatusLine, fields: readonly string[]): Framing {
+  const { contentLength, transferEncoding, close, keepAlive: asked } = gather(fields);
+  const { status, version } = line;
+  const keepAlive = !close && (version === 11 || asked);
+  if (status === 101 || (method === 'CONNECT' && status >= 200 && status < 300)) {
+    return { kind: 'switch', length: 0, keepAlive: false };
+  }
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304)
+    return { kind: 'none', length: 0, keepAlive };
+  if (transferEncoding !== NONE) {
+    const value = transferEncoding.join(', ');
+    const line = `Transfer-Encoding: ${value}`;
+    if (contentLength !== NONE) throw new BadHeader(line, 'Transfer-Encoding beside Content-Length');
+    if (version === 10) throw new BadHeader(line, 'Transfer-Encoding in an HTTP/1.0 response');
+    if (!isChunkedOnly(value))
+      throw new UnknownTransferEncoding(`unknown transfer encoding ${JSON.stringify(value.slice(0, 80))}`);
+    return { kind: 'chunked', length: null, keepAlive };
+  }
+  if (length !== null) return { kind: 'length', length, keepAlive };
+  return { kind: 'until close', length: null, keepAlive: false };
+}
+
+const NONE: string[] = [];
+
+function gather(fields: readonly string[]): FramingFields {
+  let contentLength = NONE;
+  let transferEncoding = NONE;
+  let close = false;
+  let keepAlive = false;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    // Only three lengths matter, so most names are never looked at.
+    if (name.length === 14) {
+      if (name.toLowerCase() === 'content-length')
+        contentLength = [...contentLength, fields[i + 1] as string];
+    } else if (name.length === 17) {
+      if (name.toLowerCase() === 'transfer-encoding')
+        transferEncoding = [...transferEncoding, fields[i + 1] as string];
+    } else if (name.length === 10 && name.toLowerCase() === 'connection') {
+      for (const option of (fields[i + 1] as string).toLowerCase().split(',')) {
+        const token = trimBlanks(option);
+        if (token === 'close') close = true;
+        else if (token === 'keep-alive') keepAlive = true;
+      }
+    }
+  }
+  return { contentLength, transferEncoding, close, keepAlive };
+}
+
+/** Exactly one member, `chunked`; empty members of the list do not count (RFC 9110 §5.6.1.2). */
+function isChunkedOnly(value: string): boolean {
+  if (value.toLowerCase() === 'chunked') return true;
+  const members = value
+    .split(',')
+    .map(trimBlanks)
+    .filter((member) => member !== '');
+  return members.length === 1 && (members[0] as string).toLowerCase() === 'chunked';
+}
+
+/** `1*DIGIT`, once, never rounded: a value that a number cannot hold exactly is refused. */
+function parseContentLength(values: readonly string[]): number {
+  const value = values[0] as string;
+  const number = Number(value);
+  if (values.length > 1 || !/^[0-9]+$/.test(value) || !Number.isSafeInteger(number)) {
+    throw new BadHeader(`Content-Length: ${values.join(', ')}`, 'an unusable Content-Length');
+  }
+  return number;
+}

@@ -1,0 +1,57 @@
+/**
+ * The character classes of RFC 9110 §5 and RFC 9112 §3 that both directions share, and what may go on the wire in a request.
+ *
+ * Pure questions about text: nothing here knows a limit, a stream or a state. The tables are built once.
+ */
+
+/** 1 for a `tchar` (RFC 9110 §5.6.2). Indexed by octet. */
+export const TOKEN_CHARACTER: Uint8Array = new Uint8Array(256);
+for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
+  TOKEN_CHARACTER[character.charCodeAt(0)] = 1;
+}
+
+/** Whether the text is a `token`: at least one character, each a tchar. Methods and field names are tokens. */
+export function isToken(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff || TOKEN_CHARACTER[code] === 0) return false;
+  }
+  return text.length > 0;
+}
+
+/* What a field value may not hold: a control other than HTAB, DEL, or a character that is no octet. The bare CR, LF and NUL among
+ * them are the ones that split messages (CVE-2016-5699). */
+// oxlint-disable-next-line no-control-regex -- control characters are what this looks for
+const BAD_VALUE_CHARACTER = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/;
+
+/** The index of the first character that may not stand in a field value, or -1. */
+export function findBadValueCharacter(text: string): number {
+  return text.search(BAD_VALUE_CHARACTER);
+}
+
+/* A target is visible ASCII (RFC 9112 §3.2): a space or a control would end it, anything above has to be percent-encoded. */
+const BAD_TARGET_CHARACTER = /[^\x21-\x7e]/;
+
+/** The index of the first character that may not stand in a request target, or -1. */
+export function findBadTargetCharacter(text: string): number {
+  return text.search(BAD_TARGET_CHARACTER);
+}
+
+/** A character for an error message: `U+000A at index 3`. */
+export function describeCharacter(text: string, index: number): string {
+  const hex = (text.codePointAt(index) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return `U+${hex} at index ${String(index)}`;
+}
+
+/** Text without SP and HTAB at its ends: OWS and nothing else, unlike `trim()` (NBSP and friends are octets of the value). */
+export function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return start === 0 && end === text.length ? text : text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}

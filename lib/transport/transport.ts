@@ -1,0 +1,253 @@
+/**
+ * One socket, as the rest of the library sees it: bytes come out of `onBytes`, bytes go in through `write`, and it ends once.
+ *
+ * It reads by `onread` into buffers that its handler names (half the CPU of 'data' events), writes corked until the end of the tick,
+ * and keeps on reading after a failed write: the reply of a server that stopped listening lies in the receive queue. It knows no
+ * HTTP, and what it calls never throws into the socket.
+ */
+import type * as net from 'node:net';
+
+/** What happens on a transport. Each is called in the socket's own callback; none may throw. */
+export interface TransportHandler {
+  /**
+   * Where the next bytes shall be read into; null for the shared scratch buffer. Asked right after each `onBytes`.
+   */
+  target(): Uint8Array | null;
+  /** Bytes arrived. Unless `owned` they lie in the scratch buffer and are lent for the call. */
+  onBytes(bytes: Buffer, owned: boolean): void;
+  /** The peer sends no more (FIN, close_notify). Comes once, before `onClose`. */
+  onEnd(): void;
+  /** Everything written has been taken by the socket. */
+  onDrain(): void;
+  /** A write failed: nothing more can be sent, what arrives is still read. */
+  onWriteError(error: Error): void;
+  /** The socket is gone, with the error that ended it if there was one. Not called for `close()`. */
+  onClose(error: Error | null): void;
+}
+
+/** One read takes at most this much: larger buffers measured slower (they leave the CPU's cache). */
+export const READ_BYTES = 65_536;
+
+/** More than this in the socket's queue, and the writer is told to wait. */
+export const HIGH_WATER_BYTES = 65_536;
+
+/* Every idle connection, every head and every small body uses this one: bytes in it are consumed before the callback returns. */
+const SCRATCH = Buffer.allocUnsafeSlow(READ_BYTES);
+
+const NOTHING = Buffer.alloc(0);
+
+/** The handler of a transport nobody uses: whatever happens on it ends it. */
+const NOBODY: TransportHandler = {
+  target: () => null,
+  onBytes() {},
+  onEnd() {},
+  onDrain() {},
+  onWriteError() {},
+  onClose() {},
+};
+
+export class Transport {
+  /** Bytes received so far. */
+  bytesReceived = 0;
+  /** Bytes written so far, whether the socket has taken them or not. */
+  bytesSent = 0;
+  /** Whether the socket is destroyed or about to be: nothing more will come from it or go into it. */
+  closed = false;
+  /** The first write error; reading goes on after it. */
+  writeError: Error | null = null;
+
+  #handler: TransportHandler = NOBODY;
+  #socket: net.Socket | null = null;
+  #target: Uint8Array | null = null;
+  #paused = false;
+  #ended = false;
+  #corked = false;
+  #error: Error | null = null;
+  readonly #flush = (): void => {
+    this.flush();
+  };
+  readonly #flushSoon = (): void => {
+    process.nextTick(this.#flush);
+  };
+
+  /** The `onread` option for `net.connect` or `tls.connect`; the socket is then given to `attach`. */
+  readonly onread: net.OnReadOpts = {
+    buffer: () => (this.#target = this.#handler.target()) ?? SCRATCH,
+    callback: (count, buffer) => this.#received(count, buffer as Buffer),
+  };
+
+  /** Takes over a socket that cannot have {@link onread}: TLS inside a tunnel, where Node ignores it. */
+  attachFlowing(socket: net.Socket): this {
+    socket.on('data', (bytes: Buffer) => {
+      this.bytesReceived += bytes.length;
+      this.#handler.onBytes(bytes, true);
+    });
+    return this.attach(socket);
+  }
+
+  /** Takes over a socket made with {@link onread}. */
+  attach(socket: net.Socket): this {
+    this.#socket = socket;
+    const destroy = socket.destroy;
+    const push = socket.push;
+    // Node destroys a socket whose write failed, and with it the reply that lies in the receive queue: the 413 of a server that
+    // closed without reading. This instance is kept alive for its reader; see docs/reliability.md.
+    socket.destroy = (error?: Error): net.Socket => {
+      if (!this.closed && isWriteError(error)) {
+        this.#writeFailed(error);
+        return socket;
+      }
+      this.closed = true;
+      return destroy.call(socket, error) as net.Socket;
+    };
+    // The end is taken where it is pushed: after a failed write, Node no longer emits 'end'.
+    socket.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+      const more = push.call(socket, chunk, encoding);
+      if (chunk === null) this.#finished();
+      return more;
+    };
+    socket.on('drain', () => {
+      this.#handler.onDrain();
+    });
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
+    socket.on('close', () => {
+      this.closed = true;
+      const handler = this.#handler;
+      this.#handler = NOBODY;
+      handler.onClose(this.#error);
+    });
+    return this;
+  }
+
+  get socket(): net.Socket {
+    return this.#socket as net.Socket;
+  }
+
+  /** Who is told what happens; null for nobody. */
+  set handler(handler: TransportHandler | null) {
+    this.#handler = handler ?? NOBODY;
+  }
+
+  /** Whether the peer's end has been seen. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Bytes written that the socket has not taken yet. */
+  get pendingBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  /** Stops reading; the peer is held back by TCP. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.socket.resume();
+  }
+
+  /** Writes now what is a whole message: one system call, no cork. */
+  send(text: string): void {
+    if (!this.#canWrite()) return;
+    this.bytesSent += text.length;
+    this.socket.write(text, 'latin1');
+  }
+
+  /**
+   * Writes with whatever else is written in this tick and the microtasks behind it.
+   *
+   * @returns false when the writer should wait for `onDrain`
+   */
+  write(data: string | Uint8Array): boolean {
+    if (!this.#canWrite()) return true;
+    const socket = this.socket;
+    this.bytesSent += data.length;
+    if (!this.#corked) {
+      this.#corked = true;
+      socket.cork();
+      // Through a microtask, so that a body piece that a generator has ready goes out with the head.
+      queueMicrotask(this.#flushSoon);
+    }
+    if (typeof data === 'string') socket.write(data, 'latin1');
+    else socket.write(data);
+    if (socket.writableLength >= HIGH_WATER_BYTES) this.flush();
+    // Not write()'s own answer: that is false even after everything was taken at once.
+    return socket.writableLength < HIGH_WATER_BYTES;
+  }
+
+  /** Calls back once everything written so far has been taken by the socket, or cannot be. */
+  onceFlushed(callback: () => void): void {
+    this.flush();
+    if (this.pendingBytes === 0 || !this.#canWrite()) callback();
+    else this.socket.write(NOTHING, callback);
+  }
+
+  /** Hands everything written so far to the socket. */
+  flush(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.socket.uncork();
+  }
+
+  /**
+   * Tells an orderly end from a reset that libuv reported as one (data and RST in one poll): a write of no bytes fails after a reset.
+   * Over TLS the two look alike.
+   */
+  confirmEnd(done: (error: Error | null) => void): void {
+    if (this.closed || 'encrypted' in this.socket) {
+      done(null);
+      return;
+    }
+    this.socket.write(NOTHING, (error) => {
+      done(error ?? null);
+    });
+  }
+
+  /** Closes at once. The handler hears nothing more. */
+  close(): void {
+    this.#handler = NOBODY;
+    if (this.closed) return;
+    this.closed = true;
+    this.socket.destroy();
+  }
+
+  #canWrite(): boolean {
+    return !this.closed && this.writeError === null;
+  }
+
+  #received(count: number, buffer: Buffer): boolean {
+    this.bytesReceived += count;
+    const target = this.#target;
+    const whole =
+      target === null ? SCRATCH : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    this.#handler.onBytes(count === whole.length ? whole : whole.subarray(0, count), target !== null);
+    return !this.#paused;
+  }
+
+  #finished(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#handler.onEnd();
+  }
+
+  #writeFailed(error: Error): void {
+    if (this.writeError !== null) return;
+    this.writeError = error;
+    this.#handler.onWriteError(error);
+  }
+}
+
+function isWriteError(error: (Error & { syscall?: string }) | undefined): error is Error {
+  return error?.syscall === 'write' || error?.syscall === 'writev';
+}
