@@ -16,12 +16,14 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export class BodyIterator implements NodeJS.AsyncIterator<Buffer, undefined> {
   readonly #source: PieceSource;
+  #left = false;
 
   constructor(source: PieceSource) {
     this.#source = source;
   }
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.#left) return Promise.resolve(DONE);
     const piece = this.#source.takePiece();
     if (piece === undefined) return this.#source.nextPiece().then(asResult);
     return Promise.resolve(asResult(piece));
@@ -29,6 +31,7 @@ export class BodyIterator implements NodeJS.AsyncIterator<Buffer, undefined> {
 
   /** The loop was left: what is unread is given up, as with Node's own iterator. */
   return(): Promise<IteratorResult<Buffer, undefined>> {
+    this.#left = true;
     this.#source.destroy();
     return Promise.resolve(DONE);
   }
@@ -38,11 +41,12 @@ export class BodyIterator implements NodeJS.AsyncIterator<Buffer, undefined> {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#source.destroy();
-    return Promise.resolve();
+    return this.return().then(ignore);
   }
 }
 
 function asResult(piece: Buffer | null): IteratorResult<Buffer, undefined> {
   return piece === null ? DONE : { done: false, value: piece };
 }
+
+function ignore(): void {}

@@ -26,7 +26,15 @@ const HIGH_WATER_BYTES = 65_536;
 
 const EMPTY = Buffer.alloc(0);
 
+const NO_LINES: readonly Buffer[] = [];
+
 function ignore(): void {}
+
+/** @throws TypeError unless it is a whole number; negative ones and Infinity stand for no limit */
+function checkAmount(amount: number): void {
+  if (Number.isInteger(amount) || Math.abs(amount) === Infinity) return;
+  throw new TypeError(`a number of bytes must be a whole number, got ${String(amount)}`);
+}
 
 /** A body that its owner feeds (`deliver`, `finish`, `fail`) and its user reads. */
 export class BodyStream extends Readable {
@@ -160,7 +168,8 @@ export class BodyStream extends Readable {
 
   /** Whether a reader has reached the end. */
   protected get endReached(): boolean {
-    return this.#ended || (this.#complete && this.unreadBytes === 0 && this.readableEnded);
+    // Node is told of the end as soon as it has buffered the last byte, which may be long before that is read.
+    return this.#ended && this.unreadBytes === 0;
   }
 
   // Node's side.
@@ -231,6 +240,7 @@ export class BodyStream extends Readable {
    */
   async readbytes(amt?: number): Promise<Buffer> {
     if (amt === undefined || amt < 0) return this.readall();
+    checkAmount(amt);
     return this.#inTurn(async () => {
       while (this.#queue.length < amt && (await this.#more(() => this.#queue.takeAll())));
       return this.#queue.take(amt);
@@ -255,6 +265,7 @@ export class BodyStream extends Readable {
    * @throws IncompleteRead
    */
   async read1(amt = -1): Promise<Buffer> {
+    checkAmount(amt);
     return this.#inTurn(async () => {
       if (amt !== 0 && this.#queue.length === 0) await this.#more(() => EMPTY);
       return amt < 0 ? (this.#queue.takePiece() ?? EMPTY) : this.#queue.take(amt);
@@ -267,6 +278,7 @@ export class BodyStream extends Readable {
    * @throws IncompleteRead
    */
   async peek(amt = -1): Promise<Buffer> {
+    checkAmount(amt);
     return this.#inTurn(async () => {
       if (amt !== 0 && this.#queue.length === 0) await this.#more(() => EMPTY);
       return this.#queue.peek(amt < 0 ? Infinity : amt);
@@ -279,33 +291,27 @@ export class BodyStream extends Readable {
    * @throws IncompleteRead with the bytes of the unfinished line in `partial`
    */
   async readline(limit = -1): Promise<Buffer> {
-    const most = limit < 0 ? Infinity : limit;
-    return this.#inTurn(async () => {
-      let searched = 0;
-      for (;;) {
-        const length = this.#queue.lineLength(searched);
-        if (length !== -1) return this.#queue.take(Math.min(length, most));
-        if (this.#queue.length >= most) return this.#queue.take(most);
-        searched = this.#queue.length;
-        if (!(await this.#more(() => this.#queue.takeAll()))) return this.#queue.takeAll();
-      }
-    });
+    checkAmount(limit);
+    return this.#inTurn(() => this.#line(limit < 0 ? Infinity : limit, NO_LINES));
   }
 
   /**
    * The lines that are left; with `hint`, no more lines once so many bytes were read.
    *
-   * @throws IncompleteRead
+   * @throws IncompleteRead with the lines of this call, and the unfinished one, in `partial`
    */
   async readlines(hint = -1): Promise<Buffer[]> {
-    const lines: Buffer[] = [];
-    for (let total = 0; hint <= 0 || total < hint;) {
-      const line = await this.readline();
-      if (line.length === 0) break;
-      lines.push(line);
-      total += line.length;
-    }
-    return lines;
+    checkAmount(hint);
+    return this.#inTurn(async () => {
+      const lines: Buffer[] = [];
+      for (let total = 0; hint <= 0 || total < hint;) {
+        const line = await this.#line(Infinity, lines);
+        if (line.length === 0) break;
+        lines.push(line);
+        total += line.length;
+      }
+      return lines;
+    });
   }
 
   /** The pieces of the body as they arrive; leaving the loop early destroys the response. */
@@ -315,7 +321,7 @@ export class BodyStream extends Readable {
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) this.destroy();
+    if (!this.endReached) this.destroy();
     return Promise.resolve();
   }
 
@@ -328,10 +334,27 @@ export class BodyStream extends Readable {
     if (this.#turn !== null) return undefined;
     if (this.readableLength > 0) this.#reclaim();
     const piece = this.#queue.takePiece();
-    if (piece !== null) return piece;
+    if (piece !== null) {
+      this.#handBack();
+      return piece;
+    }
     if (this.#failure !== null || !this.#complete) return undefined;
     this.#reachEnd();
     return null;
+  }
+
+  /**
+   * The next line as `readline` gives it; undefined while there is none to take without waiting.
+   *
+   * @internal
+   */
+  takeLine(): Buffer | undefined {
+    if (this.#turn !== null) return undefined;
+    if (this.readableLength > 0) this.#reclaim();
+    const length = this.#queue.lineLength(0);
+    const line = length === -1 ? undefined : this.#queue.take(length);
+    this.#handBack();
+    return line;
   }
 
   /**
@@ -357,6 +380,7 @@ export class BodyStream extends Readable {
     } finally {
       this.#turn = null;
       this.#view = null;
+      this.#handBack();
       // Node's machinery may have asked meanwhile, or before.
       if (this.#wanted) this.#serve();
       if (this.#complete && this.#queue.length === 0) this.#reachEnd();
@@ -387,13 +411,51 @@ export class BodyStream extends Readable {
     return true;
   }
 
+  /** Through the next LF, at most `most` bytes. `before` is what the call has read so far, for the error. */
+  async #line(most: number, before: readonly Buffer[]): Promise<Buffer> {
+    let searched = 0;
+    for (;;) {
+      const length = this.#queue.lineLength(searched);
+      if (length !== -1) return this.#queue.take(Math.min(length, most));
+      if (this.#queue.length >= most) return this.#queue.take(most);
+      searched = this.#queue.length;
+      if (!(await this.#more(() => Buffer.concat([...before, this.#queue.takeAll()]))))
+        return this.#queue.takeAll();
+    }
+  }
+
   /** Takes back what Node's machinery has buffered: it comes before what is in the queue. */
   #reclaim(): void {
-    const bytes = super.read() as Buffer | string | null;
-    if (bytes === null) return;
-    this.#queue.unshift(
-      typeof bytes === 'string' ? Buffer.from(bytes, this.readableEncoding ?? 'utf8') : bytes,
-    );
+    // Node's read() also shows what it gives to 'data' listeners, and asks for more before it gives. This one does neither.
+    const quiet = Object.create(this, {
+      emit: { value: () => false },
+      _read: {
+        value: () => {
+          this.#wanted = true;
+        },
+      },
+    }) as this;
+    const taken: Buffer[] = [];
+    const encoding = this.readableEncoding;
+    while (this.readableLength > 0) {
+      // By exact amounts: without one, and with one above its high-water mark, Node takes the last byte for the end or raises the mark.
+      const bytes = super.read.call(quiet, Math.min(this.readableLength, HIGH_WATER_BYTES)) as
+        Buffer | string;
+      taken.push(typeof bytes === 'string' ? Buffer.from(bytes, encoding ?? 'utf8') : bytes);
+    }
+    this.#queue.unshift(taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken));
+  }
+
+  /** Gives Node's machinery what a direct reader took back from it and left, or what it has asked for. */
+  #handBack(): void {
+    if (this.#queue.length === 0 || this.destroyed) return;
+    if (this.#ended) {
+      const bytes = this.#queue.takeAll();
+      const encoding = this.readableEncoding;
+      this.unshift(encoding === null ? bytes : bytes.toString(encoding), encoding ?? undefined);
+    } else if (this.#wanted) {
+      this.#serve();
+    }
   }
 
   /** Answers a request of Node's machinery, if there is something to answer. */
@@ -425,10 +487,12 @@ export class BodyStream extends Readable {
   }
 
   #reachEnd(): void {
-    if (this.#ended || this.destroyed) return;
-    this.#ended = true;
+    if (this.destroyed) return;
     this.#wanted = false;
-    this.push(null);
+    if (!this.#ended) {
+      this.#ended = true;
+      this.push(null);
+    }
     // Has Node emit 'end' although nobody may be reading through it.
     super.read(0);
   }

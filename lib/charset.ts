@@ -110,3 +110,25 @@ export function decoderFor(contentType: string | null): TextDecoder {
     });
   }
 }
+
+/** Bytes to text, all of it at once. See {@link decoderFor}. */
+export function textDecoderFor(contentType: string | null): (bytes: Buffer) => string {
+  const decoder = decoderFor(contentType);
+  if (decoder.encoding !== 'windows-1252') return (bytes) => decoder.decode(bytes);
+  // Node 20's short way for a whole text takes windows-1252 for ISO-8859-1; its way for pieces does not.
+  return (bytes) => decoder.decode(bytes, { stream: true }) + decoder.decode();
+}
+
+/** Bytes to text, line by line; no bytes stand for the end. See {@link decoderFor}. */
+export function lineDecoderFor(contentType: string | null): (line: Buffer) => string {
+  const decoder = decoderFor(contentType);
+  if (decoder.encoding !== 'utf-8') return (line) => decoder.decode(line, { stream: line.length > 0 });
+  let first = true;
+  return (line) => {
+    // No character of UTF-8 goes on behind an LF, and this is several times as fast as a TextDecoder.
+    const text = line.toString('utf8');
+    const marked = first && text.startsWith('\ufeff');
+    first = false;
+    return marked ? text.slice(1) : text;
+  };
+}

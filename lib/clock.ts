@@ -21,7 +21,7 @@ export interface Timeouts {
 }
 
 /** Longer than any timer can wait; a longer limit is none. */
-const MAX_MS = 2_147_483_647;
+export const MAX_MS = 2_147_483_647;
 
 /**
  * Limits from an option: a number sets all but `total`.

@@ -58,15 +58,17 @@ export function checkBlocksize(blocksize: number | undefined): number {
 /** Node's options for TLS with `host`. Certificates and names are verified unless the caller says otherwise. */
 export function tlsOptions(host: string, isAddress: boolean, options: TLSOptions): tls.ConnectionOptions {
   const { context, servername, checkServerIdentity, rejectUnauthorized = true, session } = options;
-  // An address may not be sent as SNI (RFC 6066 §3); without a name, Node verifies the certificate against `host`.
+  // An address may not be sent as SNI (RFC 6066 §3); without a name, the certificate is verified against `host`.
   const name = servername ?? (isAddress ? '' : host);
+  const verify = checkServerIdentity ?? tls.checkServerIdentity;
   return {
     host,
     servername: name,
     rejectUnauthorized,
     ALPNProtocols: ['http/1.1'],
     ...(context === undefined ? {} : { secureContext: secureContextOf(context) }),
-    ...(checkServerIdentity === undefined ? {} : { checkServerIdentity }),
+    // Verified is who was asked for, not the address that was dialled.
+    checkServerIdentity: (_peer, certificate) => verify(name === '' ? host : name, certificate),
     ...(session === undefined ? {} : { session }),
   };
 }

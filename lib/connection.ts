@@ -48,6 +48,11 @@ import { HTTP_PORT } from './status.js';
 import { afterPoll } from './transport/poll-barrier.js';
 import type { Transport } from './transport/transport.js';
 
+interface DialWaiter {
+  onLink(link: Link): void;
+  onError(error: Error): void;
+}
+
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
@@ -83,7 +88,10 @@ export class HTTPConnection {
   #refused: { error: unknown } | null = null;
   #link: Link | null = null;
   #connector: Connector | null = null;
-  #cancelConnect: ((reason: Error) => void) | null = null;
+  /** Who waits for the connector: `connect`, an exchange, or both. */
+  #dialWaiters: DialWaiter[] = [];
+  /** What the last dial was doing when it failed. */
+  #failedIn: Phase = 'connect';
   readonly #owner: ExchangeOwner;
 
   /**
@@ -185,36 +193,29 @@ export class HTTPConnection {
     if (this.#connector !== null)
       return Promise.reject(new ImproperConnectionState('the connection is being opened'));
     return new Promise((resolve, reject) => {
-      const startedAs = { method: 'connect', url: `${this.host}:${String(this.port)}` };
-      const fail = (error: Error): void => {
-        clock?.clear();
-        describeFailure(error, {
-          ...startedAs,
-          phase: this.#connector?.phase ?? 'connect',
-          bytesSent: 0,
-          bytesReceived: 0,
-        });
-        this.#cancelDial();
-        reject(error);
-      };
       const limit = this.#timeouts?.connect;
       const clock =
         limit === undefined
           ? null
           : new Clock({ connect: limit }, (timer, ms) => {
-              fail(new TimeoutError(timer, this.#connector?.phase ?? 'connect', ms));
+              this.#cancelDial(new TimeoutError(timer, this.#dialPhase, ms));
             });
       clock?.start('connect');
-      this.#cancelConnect = fail;
       this.#dial(
         () => {
           clock?.clear();
-          this.#cancelConnect = null;
           resolve();
         },
         (error) => {
-          this.#cancelConnect = null;
-          fail(error);
+          clock?.clear();
+          describeFailure(error, {
+            method: 'connect',
+            url: `${this.host}:${String(this.port)}`,
+            phase: this.#dialPhase,
+            bytesSent: 0,
+            bytesReceived: 0,
+          });
+          reject(error);
         },
       );
     });
@@ -230,10 +231,8 @@ export class HTTPConnection {
     this.#exchange = null;
     this.#claimed = false;
     this.#planning = null;
-    this.#cancelConnect?.(new NotConnected('the connection was closed by close()'));
-    this.#cancelConnect = null;
     exchange?.close();
-    this.#cancelDial();
+    this.#cancelDial(new NotConnected('the connection was closed by close()'));
     this.#link?.close();
     this.#link = null;
   }
@@ -517,6 +516,8 @@ export class HTTPConnection {
   }
 
   #dial(onLink: (link: Link) => void, onError: (error: Error) => void): void {
+    this.#dialWaiters.push({ onLink, onError });
+    if (this.#connector !== null) return;
     this.#proxyHeaders = null;
     const plan = planConnect(
       this,
@@ -529,18 +530,23 @@ export class HTTPConnection {
       },
     );
     const connector = new Connector(plan, (error, transport) => {
-      if (this.#connector === connector && transport === null) this.#failedIn = connector.phase;
+      this.#failedIn = connector.phase;
       this.#connector = null;
+      const waiters = this.#dialWaiters;
+      this.#dialWaiters = [];
       if (transport === null) {
-        onError(error as Error);
+        for (const waiter of waiters) waiter.onError(error as Error);
         return;
       }
-      onLink(this.#adopt(transport));
+      const link = this.#adopt(transport);
+      for (const waiter of waiters) waiter.onLink(link);
     });
     this.#connector = connector;
   }
 
-  #failedIn: Phase = 'connect';
+  get #dialPhase(): Phase {
+    return this.#connector?.phase ?? this.#failedIn;
+  }
 
   #adopt(transport: Transport): Link {
     const link = new Link(transport, this.#limits);
@@ -549,9 +555,14 @@ export class HTTPConnection {
     return link;
   }
 
-  #cancelDial(): void {
-    this.#connector?.cancel();
+  #cancelDial(reason: Error): void {
+    if (this.#connector === null) return;
+    this.#failedIn = this.#connector.phase;
+    this.#connector.cancel();
     this.#connector = null;
+    const waiters = this.#dialWaiters;
+    this.#dialWaiters = [];
+    for (const { onError } of waiters) onError(reason);
   }
 
   #makeOwner(): ExchangeOwner {
@@ -562,7 +573,7 @@ export class HTTPConnection {
         return connection.debugLevel;
       },
       get dialPhase() {
-        return connection.#connector?.phase ?? connection.#failedIn;
+        return connection.#dialPhase;
       },
       get onInformational(): ((response: InformationalResponse) => void) | undefined {
         return connection.options.onInformational;
@@ -570,7 +581,7 @@ export class HTTPConnection {
       onExchangeOver(exchange, link) {
         if (connection.#exchange !== exchange) return;
         if (link !== null) return;
-        connection.#cancelDial();
+        connection.#cancelDial(new NotConnected('the connection was closed: the request on it failed'));
         connection.#link?.close();
         connection.#link = null;
       },

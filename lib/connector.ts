@@ -79,6 +79,7 @@ export class Connector {
       this.#finish(new BadStatusLine(text, 'bytes came out of the tunnel before a request'), null);
       return;
     }
+    transport.resume();
     this.#finish(null, transport);
   }
 

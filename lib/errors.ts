@@ -212,8 +212,9 @@ export class ContentLengthMismatch extends HTTPException {
   /** Bytes of the body that were sent; never more than declared. */
   readonly sent: number;
 
-  constructor(declared: number, sent: number, surplus: boolean) {
-    const what = surplus ? 'yielded more' : `ended after ${String(sent)}`;
+  /** @param length - where the body ended, when that is not what was sent */
+  constructor(declared: number, sent: number, surplus: boolean, length: number = sent) {
+    const what = surplus ? 'yielded more' : `ended after ${String(length)}`;
     super(`Content-Length declares ${String(declared)} bytes, the body ${what}`);
     this.declared = declared;
     this.sent = sent;

@@ -5,7 +5,7 @@
  * whatever the socket says afterwards changes nothing. It parses no bytes and opens no connection.
  */
 import { ChunkedEncoder } from './chunked-encoder.js';
-import { Clock } from './clock.js';
+import { Clock, MAX_MS } from './clock.js';
 import type { Timeouts } from './clock.js';
 import {
   ContentLengthMismatch,
@@ -133,7 +133,8 @@ export class Exchange implements LinkUser {
     if (expectsContinue) {
       this.#stepRequest('head and wait');
       link.transport.send(head);
-      this.#expectTimer = setTimeout(this.#continue, this.#plan.options.expectTimeout ?? EXPECT_TIMEOUT_MS);
+      const { expectTimeout = EXPECT_TIMEOUT_MS } = this.#plan.options;
+      if (expectTimeout <= MAX_MS) this.#expectTimer = setTimeout(this.#continue, expectTimeout);
     } else if (body === null) {
       this.#stepRequest('head');
       link.transport.send(head);
@@ -229,8 +230,8 @@ export class Exchange implements LinkUser {
       this.#cutSending();
     } else {
       this.#stepResponse('head');
-      if (this.#requestState === 'waiting' || makesSendingPointless(head.status, this.#keepAlive))
-        this.#cutSending();
+      const undecided = this.#requestState === 'waiting' || this.#requestState === 'cut';
+      if (undecided || makesSendingPointless(head.status, this.#keepAlive)) this.#cutSending();
     }
     this.#head?.resolve(response);
     this.#head = null;
@@ -258,9 +259,8 @@ export class Exchange implements LinkUser {
 
   /** The rest cannot be sent; a response may still be there to be read, and only without one the error counts. */
   onWriteError(): void {
-    this.#clock?.stop('send');
-    if (this.#requestState === 'sent') return;
-    this.#upload?.stop();
+    if (!this.sending) return;
+    this.#stopSending();
     this.#awaitHead();
   }
 
@@ -350,13 +350,16 @@ export class Exchange implements LinkUser {
 
   /** Gives up the rest of the request: the response made it pointless. */
   #cutSending(): void {
-    if (!this.sending) return;
+    if (this.sending) this.#stopSending();
+    this.#sent?.resolve();
+    this.#sent = null;
+  }
+
+  #stopSending(): void {
     clearTimeout(this.#expectTimer);
     this.#stepRequest('stop');
     this.#clock?.stop('send');
     this.#stopSource();
-    this.#sent?.resolve();
-    this.#sent = null;
   }
 
   #stopSource(): void {

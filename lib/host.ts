@@ -14,9 +14,10 @@ import { InvalidURL } from './errors.js';
 import { describeCharacter } from './protocol/grammar.js';
 import { HTTP_PORT, HTTPS_PORT } from './status.js';
 
-/* Controls, space, DEL, and the delimiters that would end the host in an authority or a URL (CVE-2019-18348). */
+/* Controls, space, DEL, the delimiters that would end the host in an authority or a URL (CVE-2019-18348), and what else RFC 3986
+ * has in no host. A percent sign has to encode something. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
-const BAD_HOST_CHARACTER = /[\0-\x20\x7f-\x9f/?#@\\[\]]/;
+const BAD_HOST_CHARACTER = /[\0-\x20\x7f-\x9f/?#@\\[\]"<>^`{|}]|%(?![0-9A-Fa-f]{2})/;
 
 // oxlint-disable-next-line no-control-regex -- the class is all of ASCII
 const NOT_ASCII = /[^\0-\x7f]/;
@@ -94,21 +95,28 @@ function toPort(port: number | string, defaultPort: number): number {
 
 /**
  * Checks a host without brackets and port. Any name, address, or the empty text passes that has no control character, space,
- * DEL or URL delimiter in it, no colon unless it is an IPv6 address, and can be written in ASCII.
+ * DEL, URL delimiter or lone percent sign in it, no colon unless it is an IPv6 address, and can be written in ASCII.
  *
  * @throws InvalidURL that names the character and its index.
  */
 export function validateHost(host: string): void {
-  const index = host.search(BAD_HOST_CHARACTER);
-  if (index !== -1) {
-    throw new InvalidURL(
-      `host ${JSON.stringify(host)} holds ${describeCharacter(host, index)}, which no host may`,
-    );
-  }
-  if (host.includes(':') && !isIPv6(host)) {
+  // With a zone id, whose percent sign stands alone.
+  if (isIPv6(host)) return;
+  checkHostCharacters(host, host);
+  if (host.includes(':')) {
     throw new InvalidURL(`host ${JSON.stringify(host)} has a colon but is not an IPv6 address`);
   }
-  toASCIIHost(host);
+  // IDNA maps full-width and other forms of the same characters to ASCII.
+  checkHostCharacters(host, toASCIIHost(host));
+}
+
+/** @param form - the host itself, or its ASCII form */
+function checkHostCharacters(host: string, form: string): void {
+  const index = form.search(BAD_HOST_CHARACTER);
+  if (index === -1) return;
+  throw new InvalidURL(
+    `host ${JSON.stringify(host)} holds ${describeCharacter(form, index)}, which no host may`,
+  );
 }
 
 /**

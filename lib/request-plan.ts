@@ -128,7 +128,7 @@ function completePlan(
     const length = body === null ? 0 : body.length;
     if (body === null && bodyLater) owed = declared;
     else if (length !== null && length !== declared)
-      throw new ContentLengthMismatch(declared, length, length > declared);
+      throw new ContentLengthMismatch(declared, 0, length > declared, length);
   } else if (body === null) {
     if (!bodyLater && EXPECTS_BODY.has(method.toUpperCase())) fields.push('Content-Length', '0');
   } else if (body.length !== null) {
@@ -218,6 +218,8 @@ function readCallerFields(fields: readonly string[]): CallerFields {
         caller.contentLength = value;
         break;
       case 'transfer-encoding':
+        if (caller.transferEncoding !== null) throw new TypeError('Transfer-Encoding is given twice');
+        checkTransferEncoding(value);
         caller.transferEncoding = value;
         break;
       case 'content-type':
@@ -236,6 +238,15 @@ function readCallerFields(fields: readonly string[]): CallerFields {
     }
   }
   return caller;
+}
+
+/** In a request, only a last coding of `chunked` says where the body ends (RFC 9112 §6.1, §6.3). */
+function checkTransferEncoding(value: string): void {
+  const codings = value.toLowerCase().split(',').map(trimBlanks);
+  if (codings.indexOf('chunked') === codings.length - 1) return;
+  throw new TypeError(
+    `Transfer-Encoding must end with chunked, once, or the request has no end; got ${JSON.stringify(value.slice(0, 40))}`,
+  );
 }
 
 function parseDeclared(value: string): number {

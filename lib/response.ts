@@ -6,7 +6,7 @@
  */
 import { BodyStream } from './body-stream.js';
 import type { BodySource } from './body-stream.js';
-import { decoderFor } from './charset.js';
+import { lineDecoderFor, textDecoderFor } from './charset.js';
 import { HTTPMessage, messageOf } from './message.js';
 import type { Framing } from './protocol/framing.js';
 import type { ResponseHead } from './protocol/response-parser.js';
@@ -141,21 +141,28 @@ export class HTTPResponse extends BodyStream {
 
   /** The lines that are left, decoded by the charset of Content-Type (UTF-8 without one), without their ends (LF or CRLF). */
   async *lines(): AsyncIterableIterator<string> {
-    const decoder = decoderFor(this.headers.get('content-type'));
+    const decode = lineDecoderFor(this.headers.get('content-type'));
     let text = '';
-    for await (const piece of this) {
-      // What is left of the text holds no LF, so the search goes on behind it.
-      const searched = text.length;
-      text += decoder.decode(piece, { stream: true });
-      let start = 0;
-      for (let end = text.indexOf('\n', searched); end !== -1; end = text.indexOf('\n', start)) {
-        yield withoutCR(text.slice(start, end));
-        start = end + 1;
+    let finished = false;
+    try {
+      while (!finished) {
+        // Line by line, not by pieces: whoever reads between two lines goes on behind the first.
+        const line = this.takeLine() ?? (await this.readline());
+        finished = line.length === 0;
+        // What is left of the text holds no LF, so the search goes on behind it.
+        const searched = text.length;
+        text += decode(line);
+        let start = 0;
+        for (let end = text.indexOf('\n', searched); end !== -1; end = text.indexOf('\n', start)) {
+          yield withoutCR(text.slice(start, end));
+          start = end + 1;
+        }
+        text = text.slice(start);
       }
-      text = text.slice(start);
+      if (text !== '') yield text;
+    } finally {
+      if (!finished) this.destroy();
     }
-    text += decoder.decode();
-    if (text !== '') yield withoutCR(text);
   }
 
   /**
@@ -165,8 +172,8 @@ export class HTTPResponse extends BodyStream {
    * @throws IncompleteRead
    */
   async text(): Promise<string> {
-    const decoder = decoderFor(this.headers.get('content-type'));
-    return decoder.decode(await this.readall());
+    const decode = textDecoderFor(this.headers.get('content-type'));
+    return decode(await this.readall());
   }
 
   /**

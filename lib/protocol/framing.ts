@@ -41,15 +41,22 @@ export function decideFraming(method: string, line: StatusLine, fields: readonly
   if (status === 101 || (method === 'CONNECT' && status >= 200 && status < 300)) {
     return { kind: 'switch', length: 0, keepAlive: false };
   }
-  if (method === 'HEAD' || status < 200 || status === 204 || status === 304)
+  // Also without a body: a peer whose framing fields contradict each other is out of step with somebody.
+  const coding = transferEncoding === NONE ? null : transferEncoding.join(', ');
+  if (coding !== null && contentLength !== NONE) {
+    throw new BadHeader(`Transfer-Encoding: ${coding}`, 'Transfer-Encoding beside Content-Length');
+  }
+  const length = contentLength === NONE ? null : parseContentLength(contentLength);
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) {
     return { kind: 'none', length: 0, keepAlive };
-  if (transferEncoding !== NONE) {
-    const value = transferEncoding.join(', ');
-    const line = `Transfer-Encoding: ${value}`;
-    if (contentLength !== NONE) throw new BadHeader(line, 'Transfer-Encoding beside Content-Length');
-    if (version === 10) throw new BadHeader(line, 'Transfer-Encoding in an HTTP/1.0 response');
-    if (!isChunkedOnly(value))
-      throw new UnknownTransferEncoding(`unknown transfer encoding ${JSON.stringify(value.slice(0, 80))}`);
+  }
+  if (coding !== null) {
+    if (version === 10) {
+      throw new BadHeader(`Transfer-Encoding: ${coding}`, 'Transfer-Encoding in an HTTP/1.0 response');
+    }
+    if (!isChunkedOnly(coding)) {
+      throw new UnknownTransferEncoding(`unknown transfer encoding ${JSON.stringify(coding.slice(0, 80))}`);
+    }
     return { kind: 'chunked', length: null, keepAlive };
   }
   if (length !== null) return { kind: 'length', length, keepAlive };

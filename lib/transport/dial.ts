@@ -65,20 +65,24 @@ class Race {
 
   #lookUp(host: string): void {
     const lookup = this.#options.lookup ?? (dns.lookup as net.LookupFunction);
-    lookup(host, { all: true, hints: 0 }, (error, found, family) => {
-      if (this.#over) return;
-      if (error !== null && error !== undefined) {
-        this.#fail(error);
-        return;
-      }
-      const addresses = Array.isArray(found)
-        ? found
-        : [{ address: found, family: family ?? net.isIP(found) }];
-      this.#waiting = interleave(addresses);
-      if (this.#waiting.length === 0)
-        this.#fail(Object.assign(new Error(`no address for ${host}`), { code: 'ENOTFOUND' }));
-      else this.#next();
-    });
+    try {
+      lookup(host, { all: true, hints: 0 }, (error, found, family) => {
+        if (this.#over) return;
+        if (error !== null && error !== undefined) {
+          this.#failSoon(error);
+          return;
+        }
+        const addresses = Array.isArray(found)
+          ? found
+          : [{ address: found, family: family ?? net.isIP(found) }];
+        this.#waiting = interleave(addresses);
+        if (this.#waiting.length === 0)
+          this.#failSoon(Object.assign(new Error(`no address for ${host}`), { code: 'ENOTFOUND' }));
+        else this.#next();
+      });
+    } catch (error) {
+      this.#failSoon(error as Error);
+    }
   }
 
   #next(): void {
@@ -107,12 +111,11 @@ class Race {
       socket =
         this.#options.tls === null
           ? net.connect(shared as net.NetConnectOpts)
-          : tls.connect({ ...shared, ...this.#options.tls } as tls.ConnectionOptions);
+          : // The address goes last: with the name as `host`, Node would look it up again by itself.
+            tls.connect({ ...this.#options.tls, ...shared } as tls.ConnectionOptions);
     } catch (error) {
       // Node refuses some options (a local address that is none) by throwing.
-      process.nextTick(() => {
-        this.#fail(error as Error);
-      });
+      this.#failSoon(error as Error);
       return;
     }
     transport.attach(socket);
@@ -169,6 +172,13 @@ class Race {
 
   #fail(error: Error): void {
     this.#finish(error, null);
+  }
+
+  /** For what may fail while the caller is still calling, such as a lookup that answers at once. */
+  #failSoon(error: Error): void {
+    process.nextTick(() => {
+      this.#fail(error);
+    });
   }
 
   #finish(error: Error | null, transport: Transport | null): void {

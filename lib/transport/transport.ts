@@ -67,6 +67,10 @@ export class Transport {
     this.flush();
   };
   readonly #flushSoon = (): void => {
+    process.nextTick(this.#flushLast);
+  };
+  /** Behind what this tick's microtasks have put off in turn: an encoder hands on what it staged. */
+  readonly #flushLast = (): void => {
     process.nextTick(this.#flush);
   };
 
