@@ -1,13 +1,13 @@
 /**
- * A body as a Readable that also reads like http.client: into a buffer, by lines, by count, all from one position.
+ * A body as a Readable that also reads like http.client, from one position.
  *
- * Received bytes wait in a queue of its own. Node's stream machinery takes from it when it asks (`_read`), the other readers take
- * from it directly, and whoever is served next goes on where the last one stopped. An end or a failure is shown only when the bytes
- * before it were read. It knows where bytes come from as two functions, `resume` and `abort`, and nothing about connections.
+ * Node's stream machinery takes from the buffer when it asks (`_read`), the other readers take from it directly, and whoever is served
+ * next goes on where the last one stopped. It knows where bytes come from as two functions, `resume` and `abort`, and nothing about
+ * connections.
  */
 import { Readable } from 'node:stream';
+import { BodyBuffer } from './body-buffer.js';
 import { BodyIterator } from './body-iterator.js';
-import { BodyQueue } from './body-queue.js';
 import { IncompleteRead } from './errors.js';
 
 /** Where a body's bytes come from. */
@@ -26,8 +26,6 @@ const HIGH_WATER_BYTES = 65_536;
 
 const EMPTY = Buffer.alloc(0);
 
-const NO_LINES: readonly Buffer[] = [];
-
 function ignore(): void {}
 
 /** @throws TypeError unless it is a whole number; negative ones and Infinity stand for no limit */
@@ -39,25 +37,26 @@ function checkAmount(amount: number): void {
 /** A body that its owner feeds (`deliver`, `finish`, `fail`) and its user reads. */
 export class BodyStream extends Readable {
   #source: BodySource;
-  readonly #queue = new BodyQueue();
-  /** The source has no more: the end comes when the queue is empty. */
-  #complete = false;
-  #ended = false;
-  #failure: Error | null = null;
+  readonly #buffer: BodyBuffer;
   /** Node's machinery asked for bytes and has not been served. */
   #wanted = false;
-  /** A direct reader waits for bytes, the end or a failure. */
-  #wake: (() => void) | null = null;
-  /** What `readinto` is filling, and how far. Bytes may be received straight into it. */
-  #view: Buffer | null = null;
-  #filled = 0;
   /** The direct reader that runs; others wait for it. */
   #turn: Promise<unknown> | null = null;
-  #delivered = 0;
+  /** The piece that a loop waits for outside of any turn. */
+  #piece: Promise<Buffer | null> | null = null;
+  #ended = false;
 
   constructor(source: BodySource) {
     super({ highWaterMark: HIGH_WATER_BYTES });
     this.#source = source;
+    this.#buffer = new BodyBuffer(
+      () => {
+        this.#source.resume();
+      },
+      (error) => {
+        this.destroy(error);
+      },
+    );
   }
 
   // The owner's side.
@@ -69,41 +68,33 @@ export class BodyStream extends Readable {
    * @returns false when the source should wait until `resume`
    */
   deliver(bytes: Buffer): boolean {
-    this.#delivered += bytes.length;
-    if (this.#wanted && this.#turn === null && !this.destroyed) {
+    if (this.#wanted && !this.#busy && !this.destroyed) {
+      this.#buffer.receivedBytes += bytes.length;
       this.#push(bytes);
-      return this.#wanted || this.#queue.length < HIGH_WATER_BYTES;
+      return this.#wanted || this.#buffer.queue.length < HIGH_WATER_BYTES;
     }
-    this.#queue.push(bytes);
-    this.#wakeReader();
-    return this.#queue.length < HIGH_WATER_BYTES;
+    this.#buffer.deliver(bytes);
+    return this.#buffer.queue.length < HIGH_WATER_BYTES;
   }
 
   /**
-   * More of the body that is only lent: copied, straight into the caller's view where one waits.
+   * More of the body that is only lent: copied, into the caller's view where one waits.
    *
    * @internal
    */
   deliverLent(bytes: Buffer): boolean {
-    const view = this.#view;
-    if (view !== null && this.#queue.length === 0) {
-      const count = Math.min(bytes.length, view.length - this.#filled);
-      bytes.copy(view, this.#filled, 0, count);
-      this.delivered(count);
-      if (count === bytes.length) return true;
-      return this.deliver(Buffer.from(bytes.subarray(count)));
-    }
-    return this.deliver(Buffer.from(bytes));
+    if (this.#turn === null) return this.deliver(Buffer.from(bytes));
+    this.#buffer.deliverLent(bytes);
+    return this.#buffer.queue.length < HIGH_WATER_BYTES;
   }
 
   /**
-   * The part of `readinto`'s view that is still empty, when the next bytes of the body may be received straight into it.
+   * Where the next bytes of the body may be received straight into: what is still empty of `readinto`'s view.
    *
    * @internal
    */
   directTarget(): Buffer | null {
-    if (this.#view === null || this.#queue.length > 0) return null;
-    return this.#filled === this.#view.length ? null : this.#view.subarray(this.#filled);
+    return this.#buffer.directTarget();
   }
 
   /**
@@ -112,9 +103,7 @@ export class BodyStream extends Readable {
    * @internal
    */
   delivered(count: number): void {
-    this.#delivered += count;
-    this.#filled += count;
-    if (this.#view !== null && this.#filled === this.#view.length) this.#wakeReader();
+    this.#buffer.received(count);
   }
 
   /**
@@ -123,10 +112,9 @@ export class BodyStream extends Readable {
    * @internal
    */
   finish(): void {
-    this.#complete = true;
     this.#source = FINISHED;
-    this.#wakeReader();
-    if (this.#wanted && this.#turn === null) this.#serve();
+    this.#buffer.finish();
+    if (this.#wanted && !this.#busy) this.#serve();
   }
 
   /**
@@ -135,11 +123,9 @@ export class BodyStream extends Readable {
    * @internal
    */
   fail(error: Error): void {
-    if (this.#complete || this.#failure !== null) return;
-    this.#failure = error;
     this.#source = FINISHED;
-    this.#wakeReader();
-    if (this.#wanted && this.#turn === null) this.#showFailure();
+    this.#buffer.fail(error);
+    if (this.#wanted && !this.#busy) this.#showFailure();
   }
 
   /**
@@ -148,22 +134,22 @@ export class BodyStream extends Readable {
    * @internal
    */
   get waiting(): boolean {
-    return this.#wake !== null || (this.#wanted && this.readableFlowing !== false);
+    return this.#buffer.waiting || (this.#wanted && this.readableFlowing !== false);
   }
 
   /** Bytes that were received and not yet read. */
   protected get unreadBytes(): number {
-    return this.#queue.length + this.readableLength;
+    return this.#buffer.queue.length + this.readableLength;
   }
 
   /** Bytes of the body handed to readers. */
   protected get readBytes(): number {
-    return this.#delivered - this.unreadBytes;
+    return this.#buffer.receivedBytes - this.unreadBytes;
   }
 
   /** Whether the end was received (not: read). */
   protected get complete(): boolean {
-    return this.#complete;
+    return this.#buffer.complete;
   }
 
   /** Whether a reader has reached the end. */
@@ -176,14 +162,14 @@ export class BodyStream extends Readable {
 
   override _read(): void {
     this.#wanted = true;
-    if (this.#turn === null) this.#serve();
+    if (!this.#busy) this.#serve();
   }
 
   override read(size?: number): Buffer | null {
     // Node goes on emitting buffered 'data' after destroy() inside a listener.
     if (this.destroyed) return null;
     const bytes = super.read(size) as Buffer | null;
-    if (this.#failure !== null && this.#wanted) this.#showFailure();
+    if (this.#buffer.failure !== null && this.#wanted && !this.#busy) this.#showFailure();
     return bytes;
   }
 
@@ -196,14 +182,17 @@ export class BodyStream extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     const source = this.#source;
+    const buffer = this.#buffer;
     this.#source = FINISHED;
     // Node destroys a stream behind its 'end', when a direct reader may still hold what it took back from Node.
-    const atEnd = this.#complete && (this.readableEnded || this.unreadBytes === 0);
-    this.#failure ??= error ?? (atEnd ? null : closedError());
-    if (!atEnd) this.#queue.clear();
+    const atEnd = buffer.complete && (this.readableEnded || this.unreadBytes === 0);
+    if (!atEnd) {
+      buffer.queue.clear();
+      buffer.complete = false;
+      buffer.fail(error ?? closedError());
+    }
     // A response that nobody listens to must not end the process.
     if (error !== null && this.listenerCount('error') === 0) this.once('error', ignore);
-    this.#wakeReader();
     source.abort(error);
     callback(error);
   }
@@ -217,20 +206,7 @@ export class BodyStream extends Readable {
    * @throws IncompleteRead with the bytes of this call in `partial`
    */
   async readinto(view: ArrayBufferView): Promise<number> {
-    const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-    return this.#inTurn(async () => {
-      let filled = this.#queue.takeInto(bytes);
-      while (filled < bytes.length) {
-        this.#view = bytes;
-        this.#filled = filled;
-        const more = await this.#more(() => bytes.subarray(0, this.#filled));
-        filled = this.#filled;
-        this.#view = null;
-        filled += this.#queue.takeInto(bytes.subarray(filled));
-        if (!more) break;
-      }
-      return filled;
-    });
+    return this.#inTurn(() => this.#buffer.readinto(view));
   }
 
   /**
@@ -241,10 +217,7 @@ export class BodyStream extends Readable {
   async readbytes(amt?: number): Promise<Buffer> {
     if (amt === undefined || amt < 0) return this.readall();
     checkAmount(amt);
-    return this.#inTurn(async () => {
-      while (this.#queue.length < amt && (await this.#more(() => this.#queue.takeAll())));
-      return this.#queue.take(amt);
-    });
+    return this.#inTurn(() => this.#buffer.readbytes(amt));
   }
 
   /**
@@ -252,11 +225,8 @@ export class BodyStream extends Readable {
    *
    * @throws IncompleteRead with what was left and arrived in `partial`
    */
-  async readall(): Promise<Buffer> {
-    return this.#inTurn(async () => {
-      while (await this.#more(() => this.#queue.takeAll()));
-      return this.#queue.takeAll();
-    });
+  readall(): Promise<Buffer> {
+    return this.#inTurn(() => this.#buffer.readall());
   }
 
   /**
@@ -266,10 +236,7 @@ export class BodyStream extends Readable {
    */
   async read1(amt = -1): Promise<Buffer> {
     checkAmount(amt);
-    return this.#inTurn(async () => {
-      if (amt !== 0 && this.#queue.length === 0) await this.#more(() => EMPTY);
-      return amt < 0 ? (this.#queue.takePiece() ?? EMPTY) : this.#queue.take(amt);
-    });
+    return this.#inTurn(() => this.#buffer.read1(amt));
   }
 
   /**
@@ -279,10 +246,7 @@ export class BodyStream extends Readable {
    */
   async peek(amt = -1): Promise<Buffer> {
     checkAmount(amt);
-    return this.#inTurn(async () => {
-      if (amt !== 0 && this.#queue.length === 0) await this.#more(() => EMPTY);
-      return this.#queue.peek(amt < 0 ? Infinity : amt);
-    });
+    return this.#inTurn(() => this.#buffer.peek(amt));
   }
 
   /**
@@ -292,7 +256,7 @@ export class BodyStream extends Readable {
    */
   async readline(limit = -1): Promise<Buffer> {
     checkAmount(limit);
-    return this.#inTurn(() => this.#line(limit < 0 ? Infinity : limit, NO_LINES));
+    return this.#inTurn(() => this.#buffer.readline(limit));
   }
 
   /**
@@ -302,16 +266,7 @@ export class BodyStream extends Readable {
    */
   async readlines(hint = -1): Promise<Buffer[]> {
     checkAmount(hint);
-    return this.#inTurn(async () => {
-      const lines: Buffer[] = [];
-      for (let total = 0; hint <= 0 || total < hint;) {
-        const line = await this.#line(Infinity, lines);
-        if (line.length === 0) break;
-        lines.push(line);
-        total += line.length;
-      }
-      return lines;
-    });
+    return this.#inTurn(() => this.#buffer.readlines(hint));
   }
 
   /** The pieces of the body as they arrive; leaving the loop early destroys the response. */
@@ -320,7 +275,8 @@ export class BodyStream extends Readable {
     return this.readableEncoding === null ? new BodyIterator(this) : super[Symbol.asyncIterator]();
   }
 
-  override async [Symbol.asyncDispose](): Promise<void> {
+  /** Destroys what is unread. */
+  override [Symbol.asyncDispose](): Promise<void> {
     if (!this.endReached) this.destroy();
     return Promise.resolve();
   }
@@ -331,14 +287,15 @@ export class BodyStream extends Readable {
    * @internal
    */
   takePiece(): Buffer | null | undefined {
-    if (this.#turn !== null) return undefined;
+    if (this.#busy) return undefined;
     if (this.readableLength > 0) this.#reclaim();
-    const piece = this.#queue.takePiece();
+    const buffer = this.#buffer;
+    const piece = buffer.queue.takePiece();
     if (piece !== null) {
       this.#handBack();
       return piece;
     }
-    if (this.#failure !== null || !this.#complete) return undefined;
+    if (buffer.failure !== null || !buffer.complete) return undefined;
     this.#reachEnd();
     return null;
   }
@@ -349,10 +306,9 @@ export class BodyStream extends Readable {
    * @internal
    */
   takeLine(): Buffer | undefined {
-    if (this.#turn !== null) return undefined;
+    if (this.#busy) return undefined;
     if (this.readableLength > 0) this.#reclaim();
-    const length = this.#queue.lineLength(0);
-    const line = length === -1 ? undefined : this.#queue.take(length);
+    const line = this.#buffer.takeLine();
     this.#handBack();
     return line;
   }
@@ -362,66 +318,45 @@ export class BodyStream extends Readable {
    *
    * @internal
    */
-  async nextPiece(): Promise<Buffer | null> {
-    return this.#inTurn(async () => {
-      while (this.#queue.length === 0 && (await this.#more(() => EMPTY)));
-      return this.#queue.takePiece();
-    });
+  nextPiece(): Promise<Buffer | null> {
+    if (this.#busy) return this.#inTurn(() => this.#buffer.nextPiece());
+    // A loop that is alone needs no turn: that it waits is seen by the next reader.
+    return (this.#piece = this.#buffer.nextPiece());
   }
 
-  /** Runs one direct reader at a time, in the order of the calls; each finds all unread bytes in the queue. */
+  /** Whether a direct reader runs, so that what arrives is for it and not for Node's machinery. */
+  get #busy(): boolean {
+    return this.#turn !== null || this.#buffer.pieceWanted;
+  }
+
+  /** Runs one direct reader at a time, in the order of the calls; each finds all unread bytes in the buffer. */
   async #inTurn<T>(reader: () => Promise<T>): Promise<T> {
-    while (this.#turn !== null) await this.#turn.catch(ignore);
-    if (this.readableLength > 0) this.#reclaim();
-    const turn = reader();
-    this.#turn = turn;
+    const before = this.#turn ?? (this.#buffer.pieceWanted ? this.#piece : null);
+    const turn =
+      before === null
+        ? this.#begin(reader)
+        : before.then(
+            () => this.#begin(reader),
+            () => this.#begin(reader),
+          );
+    const settled = turn.then(ignore, ignore);
+    this.#turn = settled;
     try {
       return await turn;
     } finally {
-      this.#turn = null;
-      this.#view = null;
-      this.#handBack();
-      // Node's machinery may have asked meanwhile, or before.
-      if (this.#wanted) this.#serve();
-      if (this.#complete && this.#queue.length === 0) this.#reachEnd();
-    }
-  }
-
-  /**
-   * Waits for more of the body.
-   *
-   * @param gathered - what the call has, for the error
-   * @returns false at the end
-   */
-  async #more(gathered: () => Buffer): Promise<boolean> {
-    const before = this.#delivered;
-    while (this.#delivered === before || (this.#view !== null && this.directTarget() !== null)) {
-      if (this.#failure !== null) {
-        const failure = this.#failureWith(gathered());
-        this.destroy(failure);
-        throw failure;
+      if (this.#turn === settled) this.#turn = null;
+      if (!this.#busy) {
+        this.#handBack();
+        // Node's machinery may have asked meanwhile, or before.
+        if (this.#wanted) this.#serve();
       }
-      if (this.#complete) return false;
-      const woken = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#source.resume();
-      await woken;
+      if (this.#buffer.complete && this.#buffer.queue.length === 0) this.#reachEnd();
     }
-    return true;
   }
 
-  /** Through the next LF, at most `most` bytes. `before` is what the call has read so far, for the error. */
-  async #line(most: number, before: readonly Buffer[]): Promise<Buffer> {
-    let searched = 0;
-    for (;;) {
-      const length = this.#queue.lineLength(searched);
-      if (length !== -1) return this.#queue.take(Math.min(length, most));
-      if (this.#queue.length >= most) return this.#queue.take(most);
-      searched = this.#queue.length;
-      if (!(await this.#more(() => Buffer.concat([...before, this.#queue.takeAll()]))))
-        return this.#queue.takeAll();
-    }
+  #begin<T>(reader: () => Promise<T>): Promise<T> {
+    if (this.readableLength > 0) this.#reclaim();
+    return reader();
   }
 
   /** Takes back what Node's machinery has buffered: it comes before what is in the queue. */
@@ -439,18 +374,19 @@ export class BodyStream extends Readable {
     const encoding = this.readableEncoding;
     while (this.readableLength > 0) {
       // By exact amounts: without one, and with one above its high-water mark, Node takes the last byte for the end or raises the mark.
-      const bytes = super.read.call(quiet, Math.min(this.readableLength, HIGH_WATER_BYTES)) as
-        Buffer | string;
+      const amount = Math.min(this.readableLength, HIGH_WATER_BYTES);
+      const bytes = super.read.call(quiet, amount) as Buffer | string;
       taken.push(typeof bytes === 'string' ? Buffer.from(bytes, encoding ?? 'utf8') : bytes);
     }
-    this.#queue.unshift(taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken));
+    this.#buffer.queue.unshift(taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken));
   }
 
   /** Gives Node's machinery what a direct reader took back from it and left, or what it has asked for. */
   #handBack(): void {
-    if (this.#queue.length === 0 || this.destroyed) return;
+    const { queue } = this.#buffer;
+    if (queue.length === 0 || this.destroyed) return;
     if (this.#ended) {
-      const bytes = this.#queue.takeAll();
+      const bytes = queue.takeAll();
       const encoding = this.readableEncoding;
       this.unshift(encoding === null ? bytes : bytes.toString(encoding), encoding ?? undefined);
     } else if (this.#wanted) {
@@ -460,10 +396,11 @@ export class BodyStream extends Readable {
 
   /** Answers a request of Node's machinery, if there is something to answer. */
   #serve(): void {
-    const piece = this.#queue.takePiece();
+    const buffer = this.#buffer;
+    const piece = buffer.queue.takePiece();
     if (piece !== null) this.#push(piece);
-    else if (this.#failure !== null) this.#showFailure();
-    else if (this.#complete) this.#reachEnd();
+    else if (buffer.failure !== null) this.#showFailure();
+    else if (buffer.complete) this.#reachEnd();
     else this.#source.resume();
   }
 
@@ -480,12 +417,6 @@ export class BodyStream extends Readable {
     }
   }
 
-  #wakeReader(): void {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
-  }
-
   #reachEnd(): void {
     if (this.destroyed) return;
     this.#wanted = false;
@@ -499,13 +430,8 @@ export class BodyStream extends Readable {
 
   /** To Node's readers, once nothing is left to read. */
   #showFailure(): void {
-    if (this.#queue.length > 0 || this.readableLength > 0 || this.#failure === null) return;
-    this.destroy(this.#failureWith(EMPTY));
-  }
-
-  #failureWith(partial: Buffer): Error {
-    const failure = this.#failure as Error;
-    return failure instanceof IncompleteRead ? failure.forCall(partial) : failure;
+    if (this.unreadBytes > 0 || this.#buffer.failure === null) return;
+    this.destroy(this.#buffer.failureWith(EMPTY));
   }
 }
 

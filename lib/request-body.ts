@@ -71,22 +71,22 @@ export function planBody(
     );
   }
   if (body instanceof Blob) {
-    const pieces = body.stream()[Symbol.asyncIterator]();
-    return { ...planPieces(pieces, charset), length: body.size };
+    return { ...planPieces(webPieces(body.stream()), charset), length: body.size };
   }
   if (body instanceof FormData) {
     // The platform's own encoder: boundary, escaping and file parts are its job.
     const encoded = new Response(body);
-    const pieces = (encoded.body as ReadableStream<Uint8Array>)[Symbol.asyncIterator]();
+    const pieces = webPieces(encoded.body as ReadableStream);
     return { ...planPieces(pieces, charset), contentType: encoded.headers.get('content-type') };
   }
   if (isFileHandle(body)) return planFile(body, blocksize, charset);
   if (isNodeReadable(body)) return planStream(body, charset);
-  if (Symbol.asyncIterator in body) {
-    if (body instanceof ReadableStream && body.locked)
-      throw new TypeError('the ReadableStream given as body is locked to a reader');
-    return planPieces((body as AsyncIterable<unknown>)[Symbol.asyncIterator](), charset);
+  if (body instanceof ReadableStream) {
+    if (body.locked) throw new TypeError('the ReadableStream given as body is locked to a reader');
+    return planPieces(webPieces(body), charset);
   }
+  if (Symbol.asyncIterator in body)
+    return planPieces((body as AsyncIterable<unknown>)[Symbol.asyncIterator](), charset);
   if (Symbol.iterator in body) return planPieces((body as Iterable<unknown>)[Symbol.iterator](), charset);
   throw wrongKind(body);
 }
@@ -125,6 +125,24 @@ function planBytes(bytes: Buffer, contentType: string | null, charset: Charset):
 
 function planPieces(pieces: Pieces, charset: Charset): PlannedBody {
   return { bytes: null, source: { stream: null, pieces }, length: null, contentType: null, charset };
+}
+
+/**
+ * The pieces of a web stream through a reader, because the return() of the stream's own iterator waits for a read that may never end.
+ * The stream is not locked before the first piece is asked for: until then the request may still be refused.
+ */
+function webPieces(stream: ReadableStream): AsyncIterator<unknown> {
+  let reader: ReadableStreamDefaultReader<unknown> | null = null;
+  return {
+    next: () =>
+      (reader ??= stream.getReader() as ReadableStreamDefaultReader<unknown>).read() as Promise<
+        IteratorResult<unknown>
+      >,
+    async return() {
+      await (reader ?? stream).cancel();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 function planStream(stream: Readable, charset: Charset): PlannedBody {

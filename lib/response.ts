@@ -90,8 +90,7 @@ export class HTTPResponse extends BodyStream {
 
   /** Bytes of the body still to be read; null when the framing does not say. */
   get length(): number | null {
-    if (this.#declared !== null) return this.#declared - this.readBytes;
-    return this.complete ? this.unreadBytes : null;
+    return this.#declared === null ? null : this.#declared - this.readBytes;
   }
 
   /**
