@@ -2,6 +2,7 @@
  * `for await` over a body: a piece is asked for only when the loop wants one, so the time spent in the loop body counts for no clock,
  * and a piece that lies ready is handed over without a wait.
  */
+import { StringDecoder } from 'node:string_decoder';
 
 /** What is iterated: a stream that hands out its pieces. */
 export interface PieceSource {
@@ -43,6 +44,20 @@ export class BodyIterator implements NodeJS.AsyncIterator<Buffer, undefined> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.return().then(ignore);
   }
+}
+
+/** The pieces as the strings that `setEncoding` asks for; a character that is cut in two waits for its rest. */
+export async function* decodedPieces(
+  pieces: AsyncIterable<Buffer>,
+  encoding: BufferEncoding,
+): AsyncGenerator<string, undefined> {
+  const decoder = new StringDecoder(encoding);
+  for await (const piece of pieces) {
+    const text = decoder.write(piece);
+    if (text !== '') yield text;
+  }
+  const rest = decoder.end();
+  if (rest !== '') yield rest;
 }
 
 function asResult(piece: Buffer | null): IteratorResult<Buffer, undefined> {

@@ -7,7 +7,7 @@
  */
 import { Readable } from 'node:stream';
 import { BodyBuffer } from './body-buffer.js';
-import { BodyIterator } from './body-iterator.js';
+import { BodyIterator, decodedPieces } from './body-iterator.js';
 import { IncompleteRead } from './errors.js';
 
 /** Where a body's bytes come from. */
@@ -113,8 +113,10 @@ export class BodyStream extends Readable {
    */
   finish(): void {
     this.#source = FINISHED;
+    const looping = this.#buffer.pieceWanted && this.#turn === null;
     this.#buffer.finish();
-    if (this.#wanted && !this.#busy) this.#serve();
+    if (looping) this.#reachEnd();
+    else if (this.#wanted && !this.#busy) this.#serve();
   }
 
   /**
@@ -134,7 +136,12 @@ export class BodyStream extends Readable {
    * @internal
    */
   get waiting(): boolean {
-    return this.#buffer.waiting || (this.#wanted && this.readableFlowing !== false);
+    if (this.#buffer.waiting) return true;
+    if (!this.#wanted) return false;
+    // Reading on 'readable' looks like a pause to Node: there the reader waits once it has taken everything.
+    return (
+      this.readableFlowing !== false || (this.readableLength === 0 && this.listenerCount('readable') > 0)
+    );
   }
 
   /** Bytes that were received and not yet read. */
@@ -271,8 +278,10 @@ export class BodyStream extends Readable {
 
   /** The pieces of the body as they arrive; leaving the loop early destroys the response. */
   override [Symbol.asyncIterator](): NodeJS.AsyncIterator<Buffer> {
-    // With setEncoding the pieces are strings, and those Node makes.
-    return this.readableEncoding === null ? new BodyIterator(this) : super[Symbol.asyncIterator]();
+    const encoding = this.readableEncoding;
+    if (encoding === null) return new BodyIterator(this);
+    // Not Node's own iterator, which goes on asking while the loop body runs.
+    return decodedPieces(new BodyIterator(this), encoding) as unknown as NodeJS.AsyncIterator<Buffer>;
   }
 
   /** Destroys what is unread. */

@@ -119,16 +119,32 @@ export function textDecoderFor(contentType: string | null): (bytes: Buffer) => s
   return (bytes) => decoder.decode(bytes, { stream: true }) + decoder.decode();
 }
 
-/** Bytes to text, line by line; no bytes stand for the end. See {@link decoderFor}. */
-export function lineDecoderFor(contentType: string | null): (line: Buffer) => string {
+/** Bytes to text, line by line. */
+export interface LineDecoder {
+  /** The text of a line that ends with the byte LF; no bytes stand for the end. */
+  decode(line: Buffer): string;
+  /** Bytes behind the byte LF that still belong to the character LF. */
+  readonly behindLF: number;
+}
+
+/** See {@link decoderFor}. */
+export function lineDecoderFor(contentType: string | null): LineDecoder {
   const decoder = decoderFor(contentType);
-  if (decoder.encoding !== 'utf-8') return (line) => decoder.decode(line, { stream: line.length > 0 });
+  if (decoder.encoding !== 'utf-8') {
+    return {
+      decode: (line) => decoder.decode(line, { stream: line.length > 0 }),
+      behindLF: decoder.encoding === 'utf-16le' ? 1 : 0,
+    };
+  }
   let first = true;
-  return (line) => {
+  return {
     // No character of UTF-8 goes on behind an LF, and this is several times as fast as a TextDecoder.
-    const text = line.toString('utf8');
-    const marked = first && text.startsWith('\ufeff');
-    first = false;
-    return marked ? text.slice(1) : text;
+    decode(line) {
+      const text = line.toString('utf8');
+      const marked = first && text.startsWith('\ufeff');
+      first = false;
+      return marked ? text.slice(1) : text;
+    },
+    behindLF: 0,
   };
 }

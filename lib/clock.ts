@@ -54,6 +54,7 @@ export class Clock {
   readonly #deadlines = new Map<TimerName, number>();
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Infinity;
+  #cleared = false;
 
   constructor(limits: Timeouts, onExpiry: (timer: TimerName, ms: number) => void) {
     this.#limits = limits;
@@ -63,7 +64,7 @@ export class Clock {
   /** Starts a clock anew. */
   start(timer: TimerName): void {
     const ms = this.#limits[timer];
-    if (ms === undefined || ms > MAX_MS) return;
+    if (ms === undefined || ms > MAX_MS || this.#cleared) return;
     const deadline = performance.now() + ms;
     this.#deadlines.set(timer, deadline);
     if (deadline < this.#armedFor) this.#arm(deadline, ms);
@@ -73,11 +74,11 @@ export class Clock {
     this.#deadlines.delete(timer);
   }
 
-  /** Stops all clocks for good. */
+  /** Stops all clocks for good: none starts again. */
   clear(): void {
     clearTimeout(this.#timer);
     this.#deadlines.clear();
-    this.#armedFor = Infinity;
+    this.#cleared = true;
   }
 
   #arm(deadline: number, ms: number): void {
@@ -92,15 +93,16 @@ export class Clock {
     this.#armedFor = Infinity;
     const now = performance.now();
     let nearest = Infinity;
+    let expired: TimerName | null = null;
     for (const [timer, deadline] of this.#deadlines) {
       // Timers count whole milliseconds and may fire a fraction early.
-      if (deadline - now < 1) {
-        this.#deadlines.delete(timer);
-        this.#onExpiry(timer, this.#limits[timer] as number);
-        return;
-      }
-      nearest = Math.min(nearest, deadline);
+      if (expired === null && deadline - now < 1) expired = timer;
+      else nearest = Math.min(nearest, deadline);
     }
-    if (nearest !== Infinity) this.#arm(nearest, nearest - now);
+    // Armed for the others first: whoever is told may not count this expiry as one.
+    if (nearest !== Infinity) this.#arm(nearest, Math.max(0, nearest - now));
+    if (expired === null) return;
+    this.#deadlines.delete(expired);
+    this.#onExpiry(expired, this.#limits[expired] as number);
   }
 }

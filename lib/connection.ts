@@ -1,6 +1,6 @@
 /**
- * `HTTPConnection`: http.client's connection. It wires the parts together and holds what spans exchanges: where to connect to, the
- * state, the link that is kept.
+ * `HTTPConnection`: http.client's connection. It wires the parts together and holds what spans exchanges: the state, and the link that
+ * is kept.
  *
  * It does not parse, pump, dial or keep clocks. The state it shows follows from what there is (a draft, an exchange, a claim on its
  * response), so no two of them can disagree.
@@ -8,90 +8,45 @@
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
 import type { Duplex } from 'node:stream';
-import { Clock, resolveTimeouts } from './clock.js';
-import type { Timeouts } from './clock.js';
-import { checkBlocksize } from './connection-options.js';
+import { resolveTimeouts } from './clock.js';
 import type { HTTPConnectionOptions } from './connection-options.js';
-import { planConnect } from './connect-plan.js';
-import type { Tunnel } from './connect-plan.js';
-import { Connector } from './connector.js';
 import { DetachedStream } from './detached-stream.js';
+import { Endpoint } from './endpoint.js';
 import {
   CannotSendHeader,
   CannotSendRequest,
   describeFailure,
   ImproperConnectionState,
-  InvalidURL,
   NotConnected,
   ResponseNotReady,
-  TimeoutError,
 } from './errors.js';
-import type { Phase } from './errors.js';
 import { Exchange } from './exchange.js';
 import type { ExchangeOwner } from './exchange.js';
-import { authorityOf, formatAuthority, parseHostPort, validateHost } from './host.js';
-import type { InformationalResponse } from './informational.js';
-import { resolveLimits } from './limits.js';
-import type { Limits } from './limits.js';
-import { Link } from './link.js';
-import { checkFieldName, checkFieldValue, fieldsOf, HTTPMessage } from './message.js';
+import { LinkKeeper } from './link-keeper.js';
+import { checkFieldName, checkFieldValue, fieldsOf } from './message.js';
 import type { HeadersInit } from './message.js';
 import { CALLS } from './protocol/exchange-table.js';
 import type { Call, ConnectionState } from './protocol/exchange-table.js';
-import { describeCharacter, findBadTargetCharacter, isToken } from './protocol/grammar.js';
+import { sendRaw } from './raw-send.js';
 import type { RequestBody } from './request-body.js';
 import { planRequest } from './request-plan.js';
 import type { RequestDraft, RequestOptions, RequestPlan } from './request-plan.js';
 import type { HTTPResponse } from './response.js';
-import { sendRaw } from './raw-send.js';
-import { HTTP_PORT } from './status.js';
 import { afterPoll } from './transport/poll-barrier.js';
-import type { Transport } from './transport/transport.js';
-
-interface DialWaiter {
-  onLink(link: Link): void;
-  onError(error: Error): void;
-}
 
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
-export class HTTPConnection {
-  /** The port when none is given. */
-  static readonly defaultPort: number = HTTP_PORT;
-  /** Milliseconds for every phase when the constructor gets no timeout; undefined: no limit. */
-  static defaultTimeout: number | undefined = undefined;
-
-  /** The host, without brackets. */
-  readonly host: string;
-  /** The port. */
-  readonly port: number;
-  /** Bytes in which a file is read and sent. */
-  readonly blocksize: number;
-  /** Above 0, what is sent and received is printed to standard output. */
-  debugLevel = 0;
-  /** Whether a request on a closed connection dials again. */
-  autoOpen = true;
-
-  protected readonly options: HTTPConnectionOptions;
-  readonly #timeouts: Timeouts | null;
-  readonly #limits: Readonly<Limits>;
-  #tunnel: Tunnel | null = null;
-  #proxyHeaders: HTTPMessage | null = null;
+export class HTTPConnection extends Endpoint {
   #draft: RequestDraft | null = null;
   #exchange: Exchange | null = null;
   /** Whether `getResponse` was called for the exchange. */
   #claimed = false;
-  /** A request whose body is still being looked at. */
-  #planning: Promise<Exchange> | null = null;
-  /** The error of a request that was refused in this very turn, for a `getResponse` called beside it. */
-  #refused: { error: unknown } | null = null;
-  #link: Link | null = null;
-  #connector: Connector | null = null;
-  /** Who waits for the connector: `connect`, an exchange, or both. */
-  #dialWaiters: DialWaiter[] = [];
-  /** What the last dial was doing when it failed. */
-  #failedIn: Phase = 'connect';
+  /** A request whose body is still being looked at, and what its caller was given. */
+  #planning: { exchange: Promise<Exchange>; sent: Promise<void> } | null = null;
+  /** The rejection of a request that failed in this very turn, for a `getResponse` called beside it. */
+  #refused: Promise<void> | null = null;
+  readonly #keeper: LinkKeeper;
   readonly #owner: ExchangeOwner;
 
   /**
@@ -101,16 +56,14 @@ export class HTTPConnection {
    * @throws TypeError for an option of the wrong kind
    */
   constructor(host: string, port?: number | null, options: HTTPConnectionOptions = {}) {
-    const target = parseHostPort(host, port, this.#class.defaultPort, (name) => {
-      this.validateHost(name);
+    super(host, port, options);
+    this.#keeper = new LinkKeeper({
+      limits: this.limits,
+      plan: () => this.planConnection(),
+      onConnected: (socket) => {
+        this.onConnected(socket);
+      },
     });
-    this.host = target.host;
-    this.port = target.port;
-    this.options = options;
-    this.blocksize = checkBlocksize(options.blocksize);
-    this.#limits = resolveLimits(options.limits);
-    const { timeout = this.#class.defaultTimeout } = options;
-    this.#timeouts = resolveTimeouts(timeout);
     this.#owner = this.#makeOwner();
   }
 
@@ -124,8 +77,13 @@ export class HTTPConnection {
   }
 
   /** The socket; null while not connected. */
-  get socket(): net.Socket | tls.TLSSocket | null {
-    return this.#link !== null && !this.#link.transport.closed ? this.#link.transport.socket : null;
+  override get socket(): net.Socket | tls.TLSSocket | null {
+    return this.#keeper.socket;
+  }
+
+  /** @internal */
+  protected override get opening(): boolean {
+    return this.#keeper.opening;
   }
 
   /**
@@ -151,7 +109,7 @@ export class HTTPConnection {
       return Promise.reject(error as Error);
     }
     try {
-      const draft = this.#makeDraft(method, url, fieldsOf(headers), false, false);
+      const draft = this.draftRequest(method, url, fieldsOf(headers), false, false);
       return this.#begin(planRequest(draft, body, options, this.blocksize, false));
     } catch (error) {
       return this.#refuse(error);
@@ -166,7 +124,11 @@ export class HTTPConnection {
    * @throws RemoteDisconnected, BadStatusLine, BadHeader, LineTooLong, LimitExceeded, UnknownProtocol, UnknownTransferEncoding
    */
   getResponse(): Promise<HTTPResponse> {
-    if (this.#refused !== null) return Promise.reject(this.#refused.error as Error);
+    // Whoever asks for the response hears of a failed request here: the request's own promise counts as handled.
+    if (this.#refused !== null) {
+      this.#refused.catch(ignore);
+      return this.#refused as Promise<never>;
+    }
     const failure = this.#exchange?.failure;
     if (failure && !failure.reported && !this.#claimed) {
       this.#claimed = true;
@@ -178,9 +140,10 @@ export class HTTPConnection {
       return Promise.reject(error as Error);
     }
     this.#claimed = true;
-    return this.#planning === null
-      ? (this.#exchange as Exchange).head()
-      : this.#planning.then((exchange) => exchange.head());
+    const planning = this.#planning;
+    if (planning === null) return (this.#exchange as Exchange).head();
+    planning.sent.catch(ignore);
+    return planning.exchange.then((exchange) => exchange.head());
   }
 
   /**
@@ -188,37 +151,20 @@ export class HTTPConnection {
    *
    * @throws errors of the socket, TunnelError, TimeoutError
    */
-  connect(): Promise<void> {
-    if (this.#link?.usable === true) return Promise.resolve();
-    if (this.#connector !== null)
-      return Promise.reject(new ImproperConnectionState('the connection is being opened'));
-    return new Promise((resolve, reject) => {
-      const limit = this.#timeouts?.connect;
-      const clock =
-        limit === undefined
-          ? null
-          : new Clock({ connect: limit }, (timer, ms) => {
-              this.#cancelDial(new TimeoutError(timer, this.#dialPhase, ms));
-            });
-      clock?.start('connect');
-      this.#dial(
-        () => {
-          clock?.clear();
-          resolve();
-        },
-        (error) => {
-          clock?.clear();
-          describeFailure(error, {
-            method: 'connect',
-            url: `${this.host}:${String(this.port)}`,
-            phase: this.#dialPhase,
-            bytesSent: 0,
-            bytesReceived: 0,
-          });
-          reject(error);
-        },
-      );
-    });
+  async connect(): Promise<void> {
+    if (this.#keeper.usable) return;
+    try {
+      await this.#keeper.openWithin(this.timeouts?.connect);
+    } catch (error) {
+      describeFailure(error, {
+        method: 'connect',
+        url: `${this.host}:${String(this.port)}`,
+        phase: this.#keeper.phase,
+        bytesSent: 0,
+        bytesReceived: 0,
+      });
+      throw error;
+    }
   }
 
   /**
@@ -232,9 +178,7 @@ export class HTTPConnection {
     this.#claimed = false;
     this.#planning = null;
     exchange?.close();
-    this.#cancelDial(new NotConnected('the connection was closed by close()'));
-    this.#link?.close();
-    this.#link = null;
+    this.#keeper.drop(new NotConnected('the connection was closed by close()'));
   }
 
   /** The same as {@link close}. */
@@ -249,36 +193,6 @@ export class HTTPConnection {
   }
 
   /**
-   * Has the connection made through a proxy's CONNECT: the constructor's host is the proxy, this one the server.
-   *
-   * @param headers - fields of the CONNECT request, such as Proxy-Authorization
-   * @throws ImproperConnectionState when connected
-   * @throws InvalidURL, TypeError at once for a host, port or field that cannot be used
-   */
-  setTunnel(host: string, port?: number | null, headers?: HeadersInit): void {
-    if (this.socket !== null || this.#connector !== null) {
-      throw new ImproperConnectionState(
-        'a tunnel can only be set before the connection is opened; close() it first',
-      );
-    }
-    const target = parseHostPort(host, port, this.#class.defaultPort, (name) => {
-      this.validateHost(name);
-    });
-    if (target.host === '') throw new InvalidURL('a tunnel needs a host');
-    this.#tunnel = { ...target, fields: fieldsOf(headers) };
-  }
-
-  /** The fields of the proxy's last answer to CONNECT; null when there was none. */
-  getProxyResponseHeaders(): HTTPMessage | null {
-    return this.#proxyHeaders === null ? null : new HTTPMessage(this.#proxyHeaders);
-  }
-
-  /** Sets {@link debugLevel}. */
-  setDebugLevel(level: number): void {
-    this.debugLevel = level;
-  }
-
-  /**
    * Begins a request by hand; `putHeader` and `endHeaders` follow.
    *
    * @throws CannotSendRequest outside of Idle
@@ -290,7 +204,7 @@ export class HTTPConnection {
     options: { skipHost?: boolean; skipAcceptEncoding?: boolean } = {},
   ): void {
     this.#check('putRequest');
-    this.#draft = this.#makeDraft(
+    this.#draft = this.draftRequest(
       method,
       url,
       [],
@@ -345,14 +259,16 @@ export class HTTPConnection {
    * @throws TypeError for a body of the wrong kind
    */
   async send(data: RequestBody): Promise<void> {
+    await this.#planning?.sent.catch(ignore);
     const exchange = this.#exchange;
-    await this.#planning;
     await exchange?.sent.catch(ignore);
-    if (this.#link?.usable !== true) {
+    if (!this.#keeper.usable) {
       if (!this.autoOpen) throw new NotConnected('not connected, and autoOpen is false');
       await this.connect();
     }
-    await sendRaw((this.#link as Link).transport, data, this.blocksize, (bytes) => {
+    const link = this.#keeper.link;
+    if (link === null) throw new NotConnected('the connection was closed by close()');
+    await sendRaw(link.transport, data, this.blocksize, (bytes) => {
       exchange?.takeMore(bytes);
     });
   }
@@ -370,40 +286,8 @@ export class HTTPConnection {
     }
     const link = exchange.handOver();
     this.#exchange = null;
-    this.#link = null;
+    this.#keeper.link = null;
     return new DetachedStream(link.transport, link.surplus);
-  }
-
-  /** Throws unless the method may go on the wire. Overridable, for tools that test servers. */
-  protected validateMethod(method: string): void {
-    if (typeof method !== 'string') throw new TypeError(`method must be a string, got ${typeof method}`);
-    if (!isToken(method))
-      throw new TypeError(`method ${JSON.stringify(method)} is not a token (RFC 9110 §9.1)`);
-  }
-
-  /** Throws unless the target may go on the wire. Overridable, for tools that test servers. */
-  protected validateTarget(url: string): void {
-    if (typeof url !== 'string') throw new TypeError(`url must be a string, got ${typeof url}`);
-    const bad = findBadTargetCharacter(url);
-    if (bad !== -1)
-      throw new InvalidURL(`the target holds ${describeCharacter(url, bad)}; percent-encode it`);
-  }
-
-  /** Throws unless the host may be dialled and named in Host. Overridable, for tools that test servers. */
-  protected validateHost(host: string): void {
-    validateHost(host);
-  }
-
-  /** TLS with the server; null for none. */
-  protected serverTLS(_host: string): tls.ConnectionOptions | null {
-    return null;
-  }
-
-  /** A socket was opened. */
-  protected onConnected(_socket: net.Socket): void {}
-
-  get #class(): typeof HTTPConnection {
-    return this.constructor as typeof HTTPConnection;
   }
 
   #check(call: Call): void {
@@ -411,62 +295,37 @@ export class HTTPConnection {
     if (next in REFUSALS) throw new REFUSALS[next as keyof typeof REFUSALS](this.state);
     if (call === 'getResponse' && this.#claimed)
       throw new ResponseNotReady('getResponse() was already called for this request');
-    if (call === 'request' || call === 'putRequest') this.#checkFree();
-  }
-
-  /** Whether the exchange before has left the connection to the next. */
-  #checkFree(): void {
-    const exchange = this.#exchange;
-    if (exchange === null || exchange.failure !== null) return;
-    const last = `${exchange.method} ${exchange.url}`;
-    if (exchange.switched)
-      throw new CannotSendRequest(`HTTP ended with the response to ${last}; detach() or close() first`);
-    if (exchange.sending) throw new CannotSendRequest(`the body of ${last} is still being sent`);
-    const pending = exchange.response?.pendingBytes;
-    if (pending === 0 || pending === undefined) return;
-    const unread = pending === null ? 'an unknown number of' : String(pending);
-    throw new CannotSendRequest(
-      `the response to ${last} has ${unread} unread bytes; read it to its end, drain() or destroy() it first`,
-    );
-  }
-
-  #makeDraft(
-    method: string,
-    url: string,
-    fields: string[],
-    skipHost: boolean,
-    skipAcceptEncoding: boolean,
-  ): RequestDraft {
-    this.validateMethod(method);
-    this.validateTarget(url);
-    const server = this.#tunnel ?? this;
-    const host = skipHost
-      ? null
-      : (authorityOf(url) ?? formatAuthority(server.host, server.port, this.#class.defaultPort));
-    return { method, url, fields, host, acceptIdentity: !skipAcceptEncoding };
+    if (call !== 'request' && call !== 'putRequest') return;
+    const blocked = this.#exchange?.blocks ?? null;
+    if (blocked !== null) throw new CannotSendRequest(blocked);
   }
 
   #begin(plan: RequestPlan | Promise<RequestPlan>): Promise<void> {
     this.#refused = null;
     this.#claimed = false;
     this.#exchange = null;
-    if (!(plan instanceof Promise)) return this.#start(plan).sent;
-    const started = plan.then((ready) => {
-      if (this.#planning !== planning) throw new NotConnected('the connection was closed by close()');
-      return this.#start(ready);
-    });
-    const planning = started.finally(() => {
-      if (this.#planning === planning) this.#planning = null;
-    });
+    if (!(plan instanceof Promise)) {
+      const { sent, failure } = this.#start(plan);
+      return failure === null ? sent : this.#refuseWith(sent);
+    }
+    const exchange = plan
+      .then((ready) => {
+        if (this.#planning !== planning) throw new NotConnected('the connection was closed by close()');
+        return this.#start(ready);
+      })
+      .finally(() => {
+        if (this.#planning === planning) this.#planning = null;
+      });
+    const planning = { exchange, sent: exchange.then((started) => started.sent) };
     this.#planning = planning;
-    return planning.then((exchange) => exchange.sent);
+    return planning.sent;
   }
 
   #start(plan: RequestPlan): Exchange {
     const { timeout, signal } = plan.options;
     const exchange = new Exchange(
       plan,
-      timeout === undefined ? this.#timeouts : resolveTimeouts(timeout),
+      timeout === undefined ? this.timeouts : resolveTimeouts(timeout),
       this.#owner,
     );
     this.#exchange = exchange;
@@ -475,18 +334,21 @@ export class HTTPConnection {
     return exchange;
   }
 
-  /** A promise that rejects, and the error for a `getResponse` that is called before this turn ends. */
   #refuse(error: unknown): Promise<void> {
-    const refused = { error };
+    return this.#refuseWith(Promise.reject(error as Error));
+  }
+
+  /** A promise that has rejected, shown to a `getResponse` that is called before this turn ends. */
+  #refuseWith(refused: Promise<void>): Promise<void> {
     this.#refused = refused;
     queueMicrotask(() => {
       if (this.#refused === refused) this.#refused = null;
     });
-    return Promise.reject(error as Error);
+    return refused;
   }
 
   #provideLink(exchange: Exchange): void {
-    const link = this.#link;
+    const { link } = this.#keeper;
     if (link === null || !link.usable) {
       this.#dialFor(exchange);
       return;
@@ -505,64 +367,14 @@ export class HTTPConnection {
       return;
     }
     exchange.awaitConnection();
-    this.#dial(
-      (link) => {
+    this.#keeper.open({
+      onLink(link) {
         exchange.start(link);
       },
-      (error) => {
+      onError(error) {
         exchange.fail(error);
       },
-    );
-  }
-
-  #dial(onLink: (link: Link) => void, onError: (error: Error) => void): void {
-    this.#dialWaiters.push({ onLink, onError });
-    if (this.#connector !== null) return;
-    this.#proxyHeaders = null;
-    const plan = planConnect(
-      this,
-      this.options,
-      this.#tunnel,
-      this.#limits,
-      (host) => this.serverTLS(host),
-      (headers) => {
-        this.#proxyHeaders = headers;
-      },
-    );
-    const connector = new Connector(plan, (error, transport) => {
-      this.#failedIn = connector.phase;
-      this.#connector = null;
-      const waiters = this.#dialWaiters;
-      this.#dialWaiters = [];
-      if (transport === null) {
-        for (const waiter of waiters) waiter.onError(error as Error);
-        return;
-      }
-      const link = this.#adopt(transport);
-      for (const waiter of waiters) waiter.onLink(link);
     });
-    this.#connector = connector;
-  }
-
-  get #dialPhase(): Phase {
-    return this.#connector?.phase ?? this.#failedIn;
-  }
-
-  #adopt(transport: Transport): Link {
-    const link = new Link(transport, this.#limits);
-    this.#link = link;
-    this.onConnected(transport.socket);
-    return link;
-  }
-
-  #cancelDial(reason: Error): void {
-    if (this.#connector === null) return;
-    this.#failedIn = this.#connector.phase;
-    this.#connector.cancel();
-    this.#connector = null;
-    const waiters = this.#dialWaiters;
-    this.#dialWaiters = [];
-    for (const { onError } of waiters) onError(reason);
   }
 
   #makeOwner(): ExchangeOwner {
@@ -573,17 +385,15 @@ export class HTTPConnection {
         return connection.debugLevel;
       },
       get dialPhase() {
-        return connection.#dialPhase;
+        return connection.#keeper.phase;
       },
-      get onInformational(): ((response: InformationalResponse) => void) | undefined {
+      get onInformational(): HTTPConnectionOptions['onInformational'] {
         return connection.options.onInformational;
       },
       onExchangeOver(exchange, link) {
         if (connection.#exchange !== exchange) return;
         if (link !== null) return;
-        connection.#cancelDial(new NotConnected('the connection was closed: the request on it failed'));
-        connection.#link?.close();
-        connection.#link = null;
+        connection.#keeper.drop(new NotConnected('the connection was closed: the request on it failed'));
       },
       debug(line) {
         process.stdout.write(`${line}\n`);

@@ -1,33 +1,26 @@
 /**
- * One request and its response on a link: the two axes, their clocks, and the one place where the exchange settles.
+ * One request and its response on a link: where the two sides meet, the clocks run, and the exchange settles.
  *
- * It drives the upload and feeds the response, and reports to its owner when the connection is free or gone. It settles exactly once;
- * whatever the socket says afterwards changes nothing. It parses no bytes and opens no connection.
+ * It feeds the response and reports to its owner when the connection is free or gone. It settles exactly once; whatever the socket says
+ * afterwards changes nothing. It parses no bytes, sends none itself (`Sending` does), and opens no connection.
  */
-import { ChunkedEncoder } from './chunked-encoder.js';
-import { Clock, MAX_MS } from './clock.js';
+import { Clock } from './clock.js';
 import type { Timeouts } from './clock.js';
-import {
-  ContentLengthMismatch,
-  describeFailure,
-  IncompleteRead,
-  NotConnected,
-  TimeoutError,
-} from './errors.js';
+import { describeFailure, IncompleteRead, NotConnected, TimeoutError } from './errors.js';
 import type { ExchangeData, Phase, TimerName } from './errors.js';
-import type { Link, LinkUser } from './link.js';
 import type { InformationalResponse } from './informational.js';
+import type { Link, LinkUser } from './link.js';
 import { messageOf } from './message.js';
-import { makesSendingPointless, REQUEST_STEPS, RESPONSE_STEPS, verdict } from './protocol/exchange-table.js';
-import type { RequestEvent, RequestState, ResponseEvent, ResponseState } from './protocol/exchange-table.js';
+import { makesSendingPointless, RESPONSE_STEPS, verdict } from './protocol/exchange-table.js';
+import type { ResponseEvent, ResponseState } from './protocol/exchange-table.js';
 import type { Framing } from './protocol/framing.js';
 import type { ResponseHead } from './protocol/response-parser.js';
-import { cancelSource } from './request-body.js';
 import type { RequestPlan } from './request-plan.js';
 import { HTTPResponse } from './response.js';
 import type { ResponseContext } from './response.js';
-import { HIGH_WATER_BYTES } from './transport/transport.js';
-import { Upload } from './upload.js';
+import type { BodySource } from './body-stream.js';
+import { Sending } from './sending.js';
+import type { SendingOwner } from './sending.js';
 
 /** Who made the exchange: a connection. */
 export interface ExchangeOwner {
@@ -36,22 +29,21 @@ export interface ExchangeOwner {
   readonly dialPhase: Phase;
   /** For what the user sees of an interim response. */
   readonly onInformational: ((response: InformationalResponse) => void) | undefined;
-  /** The exchange is over. The link can be used again, is to be handed over, or was closed. */
+  /** The exchange is over. The link can be used again, or is null: then it was closed. */
   onExchangeOver(exchange: Exchange, link: Link | null): void;
   /** Prints a line of debug output. */
   debug(line: string): void;
 }
 
-interface Deferred<T> {
-  resolve: (value: T) => void;
+interface HeadWaiter {
+  resolve: (response: HTTPResponse) => void;
   reject: (error: unknown) => void;
 }
 
-const EXPECT_TIMEOUT_MS = 1000;
-
-export class Exchange implements LinkUser {
+export class Exchange implements LinkUser, BodySource, ResponseContext, SendingOwner {
   readonly method: string;
   readonly url: string;
+  readonly debugLevel: number;
   /** The response, once its head has arrived. */
   response: HTTPResponse | null = null;
   /** What ended it, if it failed, and whether a pending call was told. */
@@ -60,39 +52,41 @@ export class Exchange implements LinkUser {
   readonly #plan: RequestPlan;
   readonly #owner: ExchangeOwner;
   readonly #clock: Clock | null;
-  #requestState: RequestState = 'preparing';
+  readonly #sending: Sending;
   #responseState: ResponseState = 'awaited';
   #link: Link | null = null;
-  #upload: Upload | null = null;
-  #sent: Deferred<void> | null = null;
-  #head: Deferred<HTTPResponse> | null = null;
-  #expectTimer: NodeJS.Timeout | undefined;
+  #headWaiter: HeadWaiter | null = null;
   #keepAlive = true;
   #spoiled = false;
   #reused = false;
   #over = false;
-  #owed: number | null;
   #sentBefore = 0;
   #receivedBefore = 0;
+  #onAbort: (() => void) | null = null;
 
   constructor(plan: RequestPlan, timeouts: Timeouts | null, owner: ExchangeOwner) {
     this.#plan = plan;
     this.method = plan.method;
     this.url = plan.url;
-    this.#owed = plan.owed;
+    this.debugLevel = owner.debugLevel;
     this.#owner = owner;
-    this.sent = new Promise((resolve, reject) => {
-      this.#sent = { resolve, reject };
-    });
-    this.#clock = timeouts === null ? null : new Clock(timeouts, this.#onExpiry);
-    this.#clock?.start('total');
-    plan.options.signal?.addEventListener('abort', this.#onAbort);
-    // A stream may fail while the connection is still being opened.
-    plan.body?.source?.stream?.on('error', this.#onSourceError).on('close', this.#onSourceClosed);
+    this.#clock = timeouts === null ? null : this.#makeClock(timeouts);
+    this.#sending = new Sending(plan, this.#clock, this);
+    const { signal } = plan.options;
+    if (signal !== undefined) {
+      this.#onAbort = () => {
+        this.fail(signal.reason);
+      };
+      signal.addEventListener('abort', this.#onAbort);
+    }
   }
 
+  // Of the connection.
+
   /** Settles when the body was handed to the socket, or when sending the rest became pointless. */
-  readonly sent: Promise<void>;
+  get sent(): Promise<void> {
+    return this.#sending.promise;
+  }
 
   /** Settles with the head of the final response. May be asked for once. */
   head(): Promise<HTTPResponse> {
@@ -100,18 +94,25 @@ export class Exchange implements LinkUser {
     this.sent.catch(ignore);
     if (this.response !== null) return Promise.resolve(this.response);
     return new Promise((resolve, reject) => {
-      this.#head = { resolve, reject };
+      this.#headWaiter = { resolve, reject };
     });
-  }
-
-  /** Whether the request is on its way out: not all of its body was sent, and not given up either. */
-  get sending(): boolean {
-    return this.#requestState !== 'sent' && this.#requestState !== 'cut';
   }
 
   /** Whether the response ended HTTP on the connection, whose bytes are now the caller's. */
   get switched(): boolean {
     return this.#responseState === 'switched';
+  }
+
+  /** What keeps the connection from another request, as a sentence; null when nothing does. */
+  get blocks(): string | null {
+    if (this.failure !== null) return null;
+    const last = `${this.method} ${this.url}`;
+    if (this.switched) return `HTTP ended with the response to ${last}; detach() or close() first`;
+    if (this.#sending.active) return `the body of ${last} is still being sent`;
+    const pending = this.response?.pendingBytes;
+    if (pending === 0 || pending === undefined) return null;
+    const unread = pending === null ? 'an unknown number of' : String(pending);
+    return `the response to ${last} has ${unread} unread bytes; read it to its end, drain() or destroy() it first`;
   }
 
   /** The exchange has to wait for a connection. */
@@ -128,22 +129,7 @@ export class Exchange implements LinkUser {
     this.#sentBefore = link.transport.bytesSent;
     this.#receivedBefore = link.transport.bytesReceived;
     link.begin(this, this.method);
-    const { head, body, expectsContinue } = this.#plan;
-    if (this.#owner.debugLevel > 0) this.#owner.debug(`send: ${JSON.stringify(head)}`);
-    if (expectsContinue) {
-      this.#stepRequest('head and wait');
-      link.transport.send(head);
-      const { expectTimeout = EXPECT_TIMEOUT_MS } = this.#plan.options;
-      if (expectTimeout <= MAX_MS) this.#expectTimer = setTimeout(this.#continue, expectTimeout);
-    } else if (body === null) {
-      this.#stepRequest('head');
-      link.transport.send(head);
-      this.#finishSending();
-    } else {
-      this.#stepRequest('head');
-      link.transport.write(head);
-      this.#startUpload();
-    }
+    this.#sending.begin(link.transport);
   }
 
   /**
@@ -152,16 +138,14 @@ export class Exchange implements LinkUser {
    * @throws ContentLengthMismatch when they are more
    */
   takeMore(bytes: number): void {
-    if (this.#over || this.#owed === null || this.#plan.owed === 0) return;
-    const declared = this.#plan.declared as number;
-    if (bytes > this.#owed) throw new ContentLengthMismatch(declared, declared - this.#owed, true);
-    this.#owed -= bytes;
-    this.#awaitHead();
+    if (this.#over) return;
+    this.#sending.takeMore(bytes);
+    this.onResponseDue();
   }
 
   /** The connection is being closed by its owner. */
   close(): void {
-    const response = this.response;
+    const { response } = this;
     if (this.#over || this.switched) {
       this.#link?.close();
       return;
@@ -172,6 +156,13 @@ export class Exchange implements LinkUser {
     response?.destroy(cutShort);
   }
 
+  /** Ends an exchange whose connection is handed over. */
+  handOver(): Link {
+    this.#over = true;
+    this.#forgetSignal();
+    return this.#link as Link;
+  }
+
   /** Ends the exchange with an error; the connection cannot be used again. */
   fail(error: unknown, bodyError: unknown = error): void {
     if (this.#over) return;
@@ -179,14 +170,31 @@ export class Exchange implements LinkUser {
     const data = this.#data();
     describeFailure(error, data);
     describeFailure(bodyError, data);
-    this.failure = { error, reported: false };
+    const waiter = this.#headWaiter;
+    this.#headWaiter = null;
+    this.failure = { error, reported: this.#sending.pending || waiter !== null };
     this.#end(null);
-    this.failure.reported = this.#sent !== null || this.#head !== null;
-    this.#sent?.reject(error);
-    this.#sent = null;
-    this.#head?.reject(error);
-    this.#head = null;
+    this.#sending.fail(error);
+    waiter?.reject(error);
     if (unfinished) this.response?.fail(bodyError as Error);
+  }
+
+  // Of the request's side.
+
+  get trace(): ((line: string) => void) | null {
+    return this.debugLevel > 0 ? this.#owner.debug : null;
+  }
+
+  onSent(): void {
+    this.#settle();
+  }
+
+  onResponseDue(): void {
+    if (!this.#over && this.#responseState === 'awaited') this.#clock?.start('response');
+  }
+
+  onSendingFailed(error: unknown): void {
+    this.fail(error);
   }
 
   // Of the link.
@@ -201,40 +209,30 @@ export class Exchange implements LinkUser {
   }
 
   onInterim(head: ResponseHead): void {
-    if (this.#owner.debugLevel > 0) this.#debugHead(head);
+    if (this.debugLevel > 0) this.#debugHead(head);
     const report = this.#plan.options.onInformational ?? this.#owner.onInformational;
     report?.({ status: head.status, reason: head.reason, headers: messageOf(head.fields) });
-    if (head.status === 100) this.#continue();
+    if (head.status === 100 && !this.#over) this.#sending.goOn();
   }
 
   onHead(head: ResponseHead, framing: Framing): void {
     this.#clock?.stop('response');
-    if (this.#owner.debugLevel > 0) this.#debugHead(head);
+    if (this.debugLevel > 0) this.#debugHead(head);
     this.#keepAlive = framing.keepAlive && !this.#plan.closes;
-    const link = this.#link as Link;
-    const context: ResponseContext = {
-      method: this.method,
-      url: this.url,
-      debugLevel: this.#owner.debugLevel,
-      fileno: () => (link.transport.closed ? -1 : descriptorOf(link.transport.socket)),
-      reusable: () => this.#requestState === 'sent' && this.#keepAlive && !this.#spoiled && link.usable,
-    };
-    const response = new HTTPResponse(head, framing, context, {
-      resume: this.#resume,
-      abort: this.#abortBody,
-    });
+    const response = new HTTPResponse(head, framing, this, this);
     this.response = response;
+    const sending = this.#sending;
     if (framing.kind === 'switch') {
-      link.transport.pause();
-      this.#stepResponse('switch');
-      this.#cutSending();
+      this.#link?.transport.pause();
+      this.#step('switch');
+      sending.cut();
     } else {
-      this.#stepResponse('head');
-      const undecided = this.#requestState === 'waiting' || this.#requestState === 'cut';
-      if (undecided || makesSendingPointless(head.status, this.#keepAlive)) this.#cutSending();
+      this.#step('head');
+      const undecided = sending.state === 'waiting' || sending.state === 'cut';
+      if (undecided || makesSendingPointless(head.status, this.#keepAlive)) sending.cut();
     }
-    this.#head?.resolve(response);
-    this.#head = null;
+    this.#headWaiter?.resolve(response);
+    this.#headWaiter = null;
   }
 
   onBody(bytes: Buffer, owned: boolean): void {
@@ -247,21 +245,20 @@ export class Exchange implements LinkUser {
   onEndOfResponse(trailers: string[]): void {
     const response = this.response as HTTPResponse;
     if (trailers.length > 0) response.setTrailers(trailers);
-    this.#stepResponse('end');
+    this.#step('end');
     response.finish();
     this.#settle();
   }
 
   onDrain(): void {
-    this.#clock?.stop('send');
-    this.#upload?.resume();
+    this.#sending.onDrain();
   }
 
   /** The rest cannot be sent; a response may still be there to be read, and only without one the error counts. */
   onWriteError(): void {
-    if (!this.sending) return;
-    this.#stopSending();
-    this.#awaitHead();
+    if (!this.#sending.active) return;
+    this.#sending.stop();
+    this.onResponseDue();
   }
 
   onFailure(error: Error): void {
@@ -273,119 +270,29 @@ export class Exchange implements LinkUser {
     this.#settle();
   }
 
-  // The request.
+  // Of the response.
 
-  readonly #continue = (): void => {
-    clearTimeout(this.#expectTimer);
-    if (this.#over || this.#requestState !== 'waiting') return;
-    this.#stepRequest('continue');
-    this.#startUpload();
-  };
-
-  #startUpload(): void {
-    const { body, chunked, declared, options } = this.#plan;
-    if (body === null) return;
-    if (body.bytes !== null && !chunked && body.bytes.length <= HIGH_WATER_BYTES) {
-      this.#write(body.bytes);
-      this.#link?.transport.flush();
-      this.#finishSending();
-      return;
-    }
-    this.#upload = new Upload(body, {
-      target: { write: this.#write },
-      encoder: chunked ? new ChunkedEncoder({ trailers: options.trailers }) : null,
-      declared,
-      onFinish: this.#onBodySent,
-      onFailure: this.#onBodyFailed,
-    });
-    this.#upload.start();
-  }
-
-  readonly #write = (bytes: Uint8Array): boolean => {
-    const link = this.#link;
-    if (link === null) return false;
-    if (this.#owner.debugLevel > 0) this.#owner.debug(`send: <${String(bytes.length)} bytes>`);
-    const room = link.transport.write(bytes);
-    this.#clock?.start('send');
-    return room;
-  };
-
-  readonly #onBodySent = (): void => {
-    if (!this.#over) this.#finishSending();
-  };
-
-  readonly #onBodyFailed = (error: Error): void => {
-    this.fail(error);
-  };
-
-  readonly #onSourceError = (error: Error): void => {
-    if (this.sending) this.fail(error);
-  };
-
-  /** A stream that closes without an end is a failed source. */
-  readonly #onSourceClosed = (): void => {
-    const stream = this.#plan.body?.source?.stream;
-    if (stream === null || stream === undefined || stream.readableEnded || !this.sending) return;
-    this.fail(
-      stream.errored ??
-        Object.assign(new Error('the body stream was closed before its end'), {
-          code: 'ERR_STREAM_PREMATURE_CLOSE',
-        }),
-    );
-  };
-
-  #finishSending(): void {
-    this.#stepRequest('finish');
-    this.#sent?.resolve();
-    this.#sent = null;
-    if (this.#clock !== null) {
-      this.#clock.start('send');
-      this.#link?.transport.onceFlushed(() => {
-        this.#clock?.stop('send');
-        this.#awaitHead();
-      });
-    }
-    this.#settle();
-  }
-
-  /** Gives up the rest of the request: the response made it pointless. */
-  #cutSending(): void {
-    if (this.sending) this.#stopSending();
-    this.#sent?.resolve();
-    this.#sent = null;
-  }
-
-  #stopSending(): void {
-    clearTimeout(this.#expectTimer);
-    this.#stepRequest('stop');
-    this.#clock?.stop('send');
-    this.#stopSource();
-  }
-
-  #stopSource(): void {
-    const source = this.#plan.body?.source ?? null;
-    if (this.#upload !== null) this.#upload.stop();
-    else if (source !== null) cancelSource(source);
-  }
-
-  // The response.
-
-  #awaitHead(): void {
-    if (!this.#over && this.#responseState === 'awaited') this.#clock?.start('response');
-  }
-
-  readonly #resume = (): void => {
+  resume(): void {
     if (this.#over) return;
     this.#link?.transport.resume();
     this.#clock?.start('body');
-  };
+  }
 
   /** The response was destroyed with its body unfinished. */
-  readonly #abortBody = (): void => {
+  abort(): void {
     if (this.#over || this.#responseState !== 'body') return;
-    this.#cutSending();
+    this.#sending.cut();
     this.#end(null);
-  };
+  }
+
+  fileno(): number {
+    const transport = this.#link?.transport;
+    return transport === undefined || transport.closed ? -1 : descriptorOf(transport.socket);
+  }
+
+  reusable(): boolean {
+    return this.#sending.state === 'sent' && this.#keepAlive && !this.#spoiled && this.#link?.usable === true;
+  }
 
   #watchBody(): void {
     if (this.#clock === null) return;
@@ -395,17 +302,17 @@ export class Exchange implements LinkUser {
 
   // The end.
 
-  /** Where both axes meet: lets the connection go as soon as they allow. */
+  /** Where both sides meet: lets the connection go as soon as they allow. */
   #settle(): void {
     if (this.#over) return;
-    const outcome = verdict(this.#requestState, this.#responseState, this.#keepAlive, this.#spoiled);
+    const outcome = verdict(this.#sending.state, this.#responseState, this.#keepAlive, this.#spoiled);
     if (outcome === 'unfinished') return;
     if (outcome === 'hand over') {
       this.#clock?.clear();
       return;
     }
-    this.#cutSending();
-    const reusable = outcome === 'reuse' && this.#owed === 0 && this.#link?.usable === true;
+    this.#sending.cut();
+    const reusable = outcome === 'reuse' && this.#sending.owed === 0 && this.#link?.usable === true;
     this.#end(reusable ? this.#link : null);
   }
 
@@ -413,36 +320,37 @@ export class Exchange implements LinkUser {
   #end(keep: Link | null): void {
     this.#over = true;
     this.#clock?.clear();
-    clearTimeout(this.#expectTimer);
-    this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#stopSource();
+    this.#forgetSignal();
+    this.#sending.stop();
     if (keep === null) this.#link?.close();
     else keep.release();
     this.#owner.onExchangeOver(this, keep);
   }
 
-  /** Ends an exchange whose connection is handed over. */
-  handOver(): Link {
-    const link = this.#link as Link;
-    this.#over = true;
+  #forgetSignal(): void {
+    if (this.#onAbort === null) return;
     this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
-    return link;
+    this.#onAbort = null;
   }
 
-  readonly #onAbort = (): void => {
-    this.fail(this.#plan.options.signal?.reason);
-  };
+  #makeClock(timeouts: Timeouts): Clock {
+    const clock = new Clock(timeouts, (timer, ms) => {
+      this.#onExpiry(timer, ms);
+    });
+    clock.start('total');
+    return clock;
+  }
 
-  readonly #onExpiry = (timer: TimerName, ms: number): void => {
-    if (timer === 'send' && (this.#link?.transport.pendingBytes ?? 0) === 0) return;
+  #onExpiry(timer: TimerName, ms: number): void {
+    if (timer === 'send' && this.#sending.goesOn()) return;
     if (timer === 'body' && this.response?.waiting !== true) return;
     this.fail(new TimeoutError(timer, timer === 'send' ? 'send' : this.#phase(), ms));
-  };
+  }
 
   #phase(): Phase {
     if (this.#link === null) return this.#owner.dialPhase;
     if (this.#responseState !== 'awaited') return 'body';
-    return this.sending ? 'send' : 'response';
+    return this.#sending.active ? 'send' : 'response';
   }
 
   #data(): ExchangeData {
@@ -463,11 +371,7 @@ export class Exchange implements LinkUser {
     for (const [name, value] of messageOf(head.fields)) this.#owner.debug(`header: ${name}: ${value}`);
   }
 
-  #stepRequest(event: RequestEvent): void {
-    this.#requestState = REQUEST_STEPS[this.#requestState][event] ?? this.#requestState;
-  }
-
-  #stepResponse(event: ResponseEvent): void {
+  #step(event: ResponseEvent): void {
     this.#responseState = RESPONSE_STEPS[this.#responseState][event] ?? this.#responseState;
   }
 }

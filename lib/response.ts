@@ -140,14 +140,15 @@ export class HTTPResponse extends BodyStream {
 
   /** The lines that are left, decoded by the charset of Content-Type (UTF-8 without one), without their ends (LF or CRLF). */
   async *lines(): AsyncIterableIterator<string> {
-    const decode = lineDecoderFor(this.headers.get('content-type'));
+    const { decode, behindLF } = lineDecoderFor(this.headers.get('content-type'));
     let text = '';
     let finished = false;
     try {
       while (!finished) {
         // Line by line, not by pieces: whoever reads between two lines goes on behind the first.
-        const line = this.takeLine() ?? (await this.readline());
+        let line = this.takeLine() ?? (await this.readline());
         finished = line.length === 0;
+        if (behindLF > 0 && !finished) line = Buffer.concat([line, await this.readbytes(behindLF)]);
         // What is left of the text holds no LF, so the search goes on behind it.
         const searched = text.length;
         text += decode(line);

@@ -29,12 +29,6 @@ const DELIBERATE: readonly {
   holds: (corpusCase: CorpusCase, observed: Observed) => boolean;
 }[] = [
   {
-    rule: 'rules 8 and 9: a response that cannot have a body is not framed, so its framing fields are not judged',
-    holds: ({ method }, observed) =>
-      observed.kind === 'response' &&
-      (method === 'HEAD' || observed.status === 204 || observed.status === 304),
-  },
-  {
     rule: 'rule 6: an HTTP/0.9 status line is another major version',
     holds: (corpusCase, observed) =>
       failureNamed(observed, 'UnknownProtocol') && wireOf(corpusCase).startsWith('HTTP/0.'),

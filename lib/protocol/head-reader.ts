@@ -8,7 +8,7 @@
 import { BadHeader, BadStatusLine, LimitExceeded, LineTooLong } from '../errors.js';
 import type { LineType } from '../errors.js';
 import type { Limits } from '../limits.js';
-import { TOKEN_CHARACTER, trimBlanks } from './grammar.js';
+import { TOKEN_CHARACTER } from './grammar.js';
 import { isStatusLineStart, parseStatusLine } from './status-line.js';
 import type { StatusLine } from './status-line.js';
 
@@ -47,6 +47,7 @@ export class HeadReader {
   /** Positions from here on count from the first byte of the section. */
   #at = 0;
   #lineStart = 0;
+  #nameStart = 0;
   #colon = 0;
   #lineKind: State = 'line start';
   #fieldLines = 0;
@@ -123,8 +124,10 @@ export class HeadReader {
       const nameStart = positions[i] as number;
       const value = text.slice(positions[i + 2], positions[i + 3]);
       if (nameStart === CONTINUATION) {
+        // Trimmed already, both; trimming what was joined would read it from its start for each of its lines.
         const last = fields.length - 1;
-        fields[last] = trimBlanks(`${fields[last] as string} ${value}`);
+        const before = fields[last] as string;
+        fields[last] = before === '' || value === '' ? before + value : `${before} ${value}`;
       } else {
         fields.push(text.slice(nameStart, positions[i + 1]), value);
       }
@@ -233,16 +236,10 @@ export class HeadReader {
   }
 
   #beginContinuation(bytes: Buffer, origin: number, at: number): void {
-    const last = this.#positions.length - 4;
-    let name = last;
-    while (name >= 0 && this.#positions[name] === CONTINUATION) name -= 4;
-    if (name < 0)
+    if (this.#positions.length === 0)
       throw this.#badLine(bytes, origin + this.#lineStart, at, 'white space before the first field');
-    const nameText = bytes.toString(
-      'latin1',
-      origin + (this.#positions[name] as number),
-      origin + (this.#positions[name + 1] as number),
-    );
+    // The colon is still that of the field, however many lines it has been folded over.
+    const nameText = bytes.toString('latin1', origin + this.#nameStart, origin + this.#colon);
     if (NEVER_FOLDED.test(nameText)) {
       throw this.#badLine(bytes, origin + this.#lineStart, at, `a folded ${nameText} field`);
     }
@@ -267,8 +264,8 @@ export class HeadReader {
     let end = cr;
     while (start < end && (bytes[start] === SP || bytes[start] === HTAB)) start++;
     while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === HTAB)) end--;
-    const nameStart = folded ? CONTINUATION : this.#lineStart;
-    this.#positions.push(nameStart, this.#colon, start - origin, end - origin);
+    if (!folded) this.#nameStart = this.#lineStart;
+    this.#positions.push(folded ? CONTINUATION : this.#lineStart, this.#colon, start - origin, end - origin);
   }
 
   /** Takes over what is needed of `bytes`; a byte beyond the limit is enough to see that it was passed. */

@@ -1,0 +1,128 @@
+/**
+ * Holds the one link of a connection: opens it when it is needed, shares a dial among those who wait for it, closes it.
+ *
+ * It knows when to dial and what the dial is doing, not what is sent over the link.
+ */
+import type * as net from 'node:net';
+import { Clock } from './clock.js';
+import { Connector } from './connector.js';
+import type { ConnectPlan } from './connector.js';
+import { TimeoutError } from './errors.js';
+import type { Phase } from './errors.js';
+import type { Limits } from './limits.js';
+import { Link } from './link.js';
+
+/** Who waits for a dial: `connect`, an exchange, or both. */
+export interface LinkWaiter {
+  onLink(link: Link): void;
+  onError(error: Error): void;
+}
+
+export interface LinkKeeperOptions {
+  limits: Readonly<Limits>;
+  /** How to open the connection; asked anew for each dial. */
+  plan: () => ConnectPlan;
+  /** A socket was opened. */
+  onConnected: (socket: net.Socket) => void;
+}
+
+export class LinkKeeper {
+  /** The link, which may have been closed meanwhile; null before the first and after `drop`. */
+  link: Link | null = null;
+
+  readonly #options: LinkKeeperOptions;
+  #connector: Connector | null = null;
+  #waiters: LinkWaiter[] = [];
+  /** What the last dial was doing when it ended. */
+  #lastPhase: Phase = 'connect';
+
+  constructor(options: LinkKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a request can be written to the link as it is. */
+  get usable(): boolean {
+    return this.link?.usable === true;
+  }
+
+  get opening(): boolean {
+    return this.#connector !== null;
+  }
+
+  /** What the dial is doing, or was when it failed. */
+  get phase(): Phase {
+    return this.#connector?.phase ?? this.#lastPhase;
+  }
+
+  get socket(): net.Socket | null {
+    const transport = this.link?.transport;
+    return transport === undefined || transport.closed ? null : transport.socket;
+  }
+
+  /** Opens a link for the waiter, who shares the dial that is under way if there is one. */
+  open(waiter: LinkWaiter): void {
+    this.#waiters.push(waiter);
+    if (this.#connector !== null) return;
+    const connector = new Connector(this.#options.plan(), (error, transport) => {
+      this.#lastPhase = connector.phase;
+      this.#connector = null;
+      if (transport === null) {
+        this.#settle((each) => {
+          each.onError(error as Error);
+        });
+        return;
+      }
+      const link = new Link(transport, this.#options.limits);
+      this.link = link;
+      this.#options.onConnected(transport.socket);
+      this.#settle((each) => {
+        each.onLink(link);
+      });
+    });
+    this.#connector = connector;
+  }
+
+  /** Opens a link within so many milliseconds. */
+  openWithin(limitMs: number | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const clock = new Clock(limitMs === undefined ? {} : { connect: limitMs }, (timer, ms) => {
+        this.cancel(new TimeoutError(timer, this.phase, ms));
+      });
+      clock.start('connect');
+      this.open({
+        onLink() {
+          clock.clear();
+          resolve();
+        },
+        onError(error) {
+          clock.clear();
+          reject(error);
+        },
+      });
+    });
+  }
+
+  /** Gives up the dial that is under way; those who wait are told why. */
+  cancel(reason: Error): void {
+    if (this.#connector === null) return;
+    this.#lastPhase = this.#connector.phase;
+    this.#connector.cancel();
+    this.#connector = null;
+    this.#settle((each) => {
+      each.onError(reason);
+    });
+  }
+
+  /** Closes the link, and the dial that is under way. */
+  drop(reason: Error): void {
+    this.cancel(reason);
+    this.link?.close();
+    this.link = null;
+  }
+
+  #settle(tell: (waiter: LinkWaiter) => void): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) tell(waiter);
+  }
+}
