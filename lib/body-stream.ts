@@ -71,9 +71,9 @@ export class BodyStream extends Readable {
     if (this.#wanted && !this.#busy && !this.destroyed) {
       this.#buffer.receivedBytes += bytes.length;
       this.#push(bytes);
-      return this.#wanted || this.#buffer.queue.length < HIGH_WATER_BYTES;
+    } else {
+      this.#buffer.deliver(bytes);
     }
-    this.#buffer.deliver(bytes);
     return this.#buffer.queue.length < HIGH_WATER_BYTES;
   }
 

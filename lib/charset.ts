@@ -122,7 +122,7 @@ export function textDecoderFor(contentType: string | null): (bytes: Buffer) => s
 /** Bytes to text, line by line. */
 export interface LineDecoder {
   /** The text of a line that ends with the byte LF; no bytes stand for the end. */
-  decode(line: Buffer): string;
+  readonly decode: (line: Buffer) => string;
   /** Bytes behind the byte LF that still belong to the character LF. */
   readonly behindLF: number;
 }

@@ -106,7 +106,7 @@ export class HTTPConnection extends Endpoint {
     try {
       this.#check('request');
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     try {
       const draft = this.draftRequest(method, url, fieldsOf(headers), false, false);
@@ -132,12 +132,12 @@ export class HTTPConnection extends Endpoint {
     const failure = this.#exchange?.failure;
     if (failure && !failure.reported && !this.#claimed) {
       this.#claimed = true;
-      return Promise.reject(failure.error as Error);
+      return Promise.reject(failure.error);
     }
     try {
       this.#check('getResponse');
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     this.#claimed = true;
     const planning = this.#planning;
@@ -240,7 +240,7 @@ export class HTTPConnection extends Endpoint {
     try {
       this.#check('endHeaders');
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     const draft = this.#draft as RequestDraft;
     this.#draft = null;
@@ -335,7 +335,7 @@ export class HTTPConnection extends Endpoint {
   }
 
   #refuse(error: unknown): Promise<void> {
-    return this.#refuseWith(Promise.reject(error as Error));
+    return this.#refuseWith(Promise.reject(error));
   }
 
   /** A promise that has rejected, shown to a `getResponse` that is called before this turn ends. */

@@ -49,6 +49,8 @@ export abstract class Endpoint {
   protected readonly limits: Readonly<Limits>;
   #tunnel: Tunnel | null = null;
   #proxyHeaders: HTTPMessage | null = null;
+  /** What Host names for an origin-form target; made once, as every request needs it. */
+  #authority: string | null = null;
 
   constructor(host: string, port: number | null | undefined, options: HTTPConnectionOptions) {
     const target = this.#parseTarget(host, port);
@@ -83,6 +85,7 @@ export abstract class Endpoint {
     const target = this.#parseTarget(host, port);
     if (target.host === '') throw new InvalidURL('a tunnel needs a host');
     this.#tunnel = { ...target, fields: fieldsOf(headers) };
+    this.#authority = null;
   }
 
   /** The fields of the proxy's last answer to CONNECT; null when there was none. */
@@ -150,12 +153,11 @@ export abstract class Endpoint {
   ): RequestDraft {
     this.validateMethod(method);
     this.validateTarget(url);
-    const host = skipHost ? null : (authorityOf(url) ?? this.#authority());
+    const host = skipHost ? null : (authorityOf(url) ?? (this.#authority ??= this.#formatAuthority()));
     return { method, url, fields, host, acceptIdentity: !skipAcceptEncoding };
   }
 
-  /** What Host names for an origin-form target. */
-  #authority(): string {
+  #formatAuthority(): string {
     const { host, port } = this.#tunnel ?? this;
     return formatAuthority(host, port, this.#class.defaultPort);
   }

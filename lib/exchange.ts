@@ -32,7 +32,7 @@ export interface ExchangeOwner {
   /** The exchange is over. The link can be used again, or is null: then it was closed. */
   onExchangeOver(exchange: Exchange, link: Link | null): void;
   /** Prints a line of debug output. */
-  debug(line: string): void;
+  readonly debug: (line: string) => void;
 }
 
 interface HeadWaiter {
@@ -146,8 +146,9 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   /** The connection is being closed by its owner. */
   close(): void {
     const { response } = this;
-    if (this.#over || this.switched) {
-      this.#link?.close();
+    if (this.#over) return;
+    if (this.switched) {
+      this.handOver().close();
       return;
     }
     const reason = 'the connection was closed by close()';

@@ -28,7 +28,7 @@ export async function parseHeaders(
     reader.write(asBuffer(source), 0);
   } else if (source instanceof Readable) {
     await readFrom(source, reader);
-  } else if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source) {
+  } else if (isAsyncIterable(source)) {
     const pieces = source[Symbol.asyncIterator]();
     while (!reader.done) {
       const piece = await pieces.next();
@@ -63,7 +63,7 @@ function readFrom(source: Readable, reader: HeadReader): Promise<void> {
           settle(resolve);
         } catch (error) {
           settle(() => {
-            reject(error as Error);
+            reject(error);
           });
         }
         return;
@@ -80,6 +80,10 @@ function readFrom(source: Readable, reader: HeadReader): Promise<void> {
     source.on('readable', onReadable).on('end', onEnd).on('error', onError).on('close', onEnd);
     onReadable();
   });
+}
+
+function isAsyncIterable(source: unknown): source is AsyncIterable<Uint8Array> {
+  return typeof source === 'object' && source !== null && Symbol.asyncIterator in source;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

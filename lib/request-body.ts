@@ -146,7 +146,8 @@ function webPieces(stream: ReadableStream): AsyncIterator<unknown> {
 }
 
 function planStream(stream: Readable, charset: Charset): PlannedBody {
-  if (stream.errored !== null && stream.errored !== undefined) throw stream.errored;
+  const failure = stream.errored ?? null;
+  if (failure !== null) throw failure;
   if (stream.destroyed || stream.readableEnded) {
     throw new TypeError(
       'the stream given as body has been read to its end or destroyed, there is nothing left to send',

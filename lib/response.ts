@@ -194,12 +194,12 @@ export class HTTPResponse extends BodyStream {
    */
   async drain(options: DrainOptions = {}): Promise<boolean> {
     const { maxBytes = Infinity, timeout } = options;
-    let expired = false;
+    const limit = { expired: false };
     const timer =
       timeout === undefined
         ? undefined
         : setTimeout(() => {
-            expired = true;
+            limit.expired = true;
             this.destroy();
           }, timeout);
     try {
@@ -212,7 +212,7 @@ export class HTTPResponse extends BodyStream {
         if (discarded > maxBytes) break;
       }
     } catch (error) {
-      if (!expired) throw error;
+      if (!limit.expired) throw error;
     } finally {
       clearTimeout(timer);
     }

@@ -31,6 +31,8 @@ const NEVER_FOLDED = /^(?:content-length|transfer-encoding|connection)$/i;
 
 type State = 'line start' | 'status line' | 'name' | 'value' | 'fold' | 'line end';
 
+type StatusLineStart = 'status line' | 'empty line' | 'too few bytes';
+
 /** Marks a continuation line in the list of positions, where a field has the start of its name. */
 const CONTINUATION = -1;
 
@@ -147,8 +149,13 @@ export class HeadReader {
       switch (this.#state) {
         case 'status line':
           if (i > lineStart) break;
-          if (!this.#beginStatusLine(bytes, i, stop)) break scan;
-          if (this.#state !== 'status line') continue;
+          switch (this.#beginStatusLine(bytes, i, stop)) {
+            case 'too few bytes':
+              break scan;
+            case 'empty line':
+              continue;
+            case 'status line':
+          }
           break;
         case 'line start': {
           const octet = bytes[i];
@@ -216,23 +223,20 @@ export class HeadReader {
 
   /**
    * Judges the first bytes of a status line as soon as they are there: a peer that speaks something else may never send a CRLF.
-   *
-   * @returns false while too few bytes are there to go on.
    */
-  #beginStatusLine(bytes: Buffer, at: number, stop: number): boolean {
+  #beginStatusLine(bytes: Buffer, at: number, stop: number): StatusLineStart {
     // One empty line before the status line is skipped, as RFC 9112 §2.2 has it for requests.
     if (bytes[at] === CR && !this.#skippedEmptyLine) {
-      if (at + 1 < stop && bytes[at + 1] !== LF) throw new BadStatusLine('\r');
-      if (at + 1 < stop) {
-        this.#skippedEmptyLine = true;
-        this.#endLine('status line');
-      }
-      return at + 1 < stop;
+      if (at + 1 >= stop) return 'too few bytes';
+      if (bytes[at + 1] !== LF) throw new BadStatusLine('\r');
+      this.#skippedEmptyLine = true;
+      this.#endLine('status line');
+      return 'empty line';
     }
     const available = Math.min(stop, at + 5);
     if (!isStatusLineStart(bytes, at, available))
       throw new BadStatusLine(bytes.toString('latin1', at, Math.min(stop, at + 80)));
-    return available === at + 5;
+    return available === at + 5 ? 'status line' : 'too few bytes';
   }
 
   #beginContinuation(bytes: Buffer, origin: number, at: number): void {

@@ -64,11 +64,11 @@ class Race {
   };
 
   #lookUp(host: string): void {
-    const lookup = this.#options.lookup ?? (dns.lookup as net.LookupFunction);
+    const lookup = this.#options.lookup ?? dns.lookup;
     try {
       lookup(host, { all: true, hints: 0 }, (error, found, family) => {
         if (this.#over) return;
-        if (error !== null && error !== undefined) {
+        if (error) {
           this.#failSoon(error);
           return;
         }

@@ -92,8 +92,8 @@ export class Transport {
   /** Takes over a socket made with {@link onread}. */
   attach(socket: net.Socket): this {
     this.#socket = socket;
-    const destroy = socket.destroy;
-    const push = socket.push;
+    const destroy = socket.destroy.bind(socket);
+    const push = socket.push.bind(socket);
     // Node destroys a socket whose write failed, and with it the reply that lies in the receive queue: the 413 of a server that
     // closed without reading. This instance is kept alive for its reader; see docs/reliability.md.
     socket.destroy = (error?: Error): net.Socket => {
@@ -102,11 +102,11 @@ export class Transport {
         return socket;
       }
       this.closed = true;
-      return destroy.call(socket, error) as net.Socket;
+      return destroy(error);
     };
     // The end is taken where it is pushed: after a failed write, Node no longer emits 'end'.
     socket.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
-      const more = push.call(socket, chunk, encoding);
+      const more = push(chunk, encoding);
       if (chunk === null) this.#finished();
       return more;
     };
