@@ -34,6 +34,8 @@ export class BodyBuffer {
   /** What `readinto` is filling, and how far. Bytes may be received straight into it. */
   #view: Buffer | null = null;
   #filled = 0;
+  /** Whether the last reader brought its own memory, as the next one then will. */
+  fillsViews = false;
 
   /**
    * @param ask - called when a reader wants bytes and has none
@@ -117,6 +119,7 @@ export class BodyBuffer {
 
   /** The next piece as it was received, or null at the end. */
   nextPiece(): Promise<Buffer | null> {
+    this.fillsViews = false;
     return new Promise((resolve, reject) => {
       const piece = this.queue.takePiece();
       if (piece !== null) resolve(piece);
@@ -133,6 +136,7 @@ export class BodyBuffer {
     const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
     this.#filled = this.queue.takeInto(bytes);
     this.#view = bytes;
+    this.fillsViews = true;
     try {
       while (this.#filled < bytes.length) {
         const more = await this.#more(() => bytes.subarray(0, this.#filled));

@@ -98,6 +98,15 @@ export class BodyStream extends Readable {
   }
 
   /**
+   * Whether bytes are best received where they can be copied from at once: a reader with memory of its own is likely to ask.
+   *
+   * @internal
+   */
+  get fillsViews(): boolean {
+    return this.#buffer.fillsViews;
+  }
+
+  /**
    * So many bytes were received into `directTarget`.
    *
    * @internal

@@ -110,7 +110,7 @@ export class HTTPConnection extends Endpoint {
     }
     try {
       const draft = this.draftRequest(method, url, fieldsOf(headers), false, false);
-      return this.#begin(planRequest(draft, body, options, this.blocksize, false));
+      return this.#begin(draft, body, options, false);
     } catch (error) {
       return this.#refuse(error);
     }
@@ -245,7 +245,7 @@ export class HTTPConnection extends Endpoint {
     const draft = this.#draft as RequestDraft;
     this.#draft = null;
     try {
-      return this.#begin(planRequest(draft, body, options, this.blocksize, true));
+      return this.#begin(draft, body, options, true);
     } catch (error) {
       return this.#refuse(error);
     }
@@ -300,7 +300,18 @@ export class HTTPConnection extends Endpoint {
     if (blocked !== null) throw new CannotSendRequest(blocked);
   }
 
-  #begin(plan: RequestPlan | Promise<RequestPlan>): Promise<void> {
+  #begin(
+    draft: RequestDraft,
+    body: RequestBody | null | undefined,
+    options: RequestOptions,
+    bodyLater: boolean,
+  ): Promise<void> {
+    let plan: RequestPlan | Promise<RequestPlan>;
+    try {
+      plan = planRequest(draft, body, options, this.blocksize, bodyLater);
+    } catch (error) {
+      throw describedUnsent(error, draft);
+    }
     this.#refused = null;
     this.#claimed = false;
     this.#exchange = null;
@@ -312,6 +323,9 @@ export class HTTPConnection extends Endpoint {
       .then((ready) => {
         if (this.#planning !== planning) throw new NotConnected('the connection was closed by close()');
         return this.#start(ready);
+      })
+      .catch((error: unknown) => {
+        throw describedUnsent(error, draft);
       })
       .finally(() => {
         if (this.#planning === planning) this.#planning = null;
@@ -400,6 +414,12 @@ export class HTTPConnection extends Endpoint {
       },
     };
   }
+}
+
+/** The error, saying which request it is about: nothing of it was sent. */
+function describedUnsent(error: unknown, { method, url }: RequestDraft): unknown {
+  describeFailure(error, { method, url, bytesSent: 0, bytesReceived: 0 });
+  return error;
 }
 
 function ignore(): void {}

@@ -102,6 +102,7 @@ export class IncompleteRead extends HTTPException {
    */
   forCall(partial: Buffer): IncompleteRead {
     const error = new IncompleteRead(partial, this.expected, this.#reason);
+    if (this.cause !== undefined) error.cause = this.cause;
     describeFailure(error, this);
     return error;
   }

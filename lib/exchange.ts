@@ -204,6 +204,10 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     return this.response?.directTarget() ?? null;
   }
 
+  get fillsViews(): boolean {
+    return this.response?.fillsViews === true;
+  }
+
   onDirect(count: number): void {
     this.response?.delivered(count);
     this.#watchBody();

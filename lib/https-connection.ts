@@ -15,6 +15,8 @@ export class HTTPSConnection extends HTTPConnection {
 
   readonly #tls: HTTPSConnectionOptions;
   #session: Buffer | undefined;
+  /** Whose session that is. Node does not check the names of a resumed peer, so it is offered to no other (a tunnel may be set anew). */
+  #sessionHost: string | null = null;
 
   /**
    * @param options - those of `HTTPConnection`, and how the server is verified
@@ -27,12 +29,18 @@ export class HTTPSConnection extends HTTPConnection {
   }
 
   protected override serverTLS(host: string): tls.ConnectionOptions {
+    if (this.#sessionHost !== null && this.#sessionHost !== host) this.#session = undefined;
+    this.#sessionHost = host;
     return tlsOptions(host, isIP(host) !== 0, { ...this.#tls, session: this.#session });
   }
 
   protected override onConnected(socket: net.Socket): void {
-    socket.on('session', (session: Buffer) => {
-      this.#session = session;
+    const host = this.#sessionHost;
+    const secure = socket as tls.TLSSocket;
+    // Up to TLS 1.2 the ticket comes within the handshake, before anyone could listen; later, behind it.
+    if (secure.getProtocol() !== 'TLSv1.3') this.#session = secure.getSession();
+    secure.on('session', (session: Buffer) => {
+      if (this.#sessionHost === host) this.#session = session;
     });
   }
 }

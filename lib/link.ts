@@ -18,6 +18,8 @@ export interface LinkUser extends Omit<ResponseHandler, 'onBody'> {
   onBody(bytes: Buffer, owned: boolean): void;
   /** Where body bytes may be received straight into; null for anywhere. */
   directTarget(): Buffer | null;
+  /** Whether a reader with memory of its own is likely to ask for what comes next. */
+  readonly fillsViews: boolean;
   /** So many bytes of the body were received into `directTarget`. */
   onDirect(count: number): void;
   onDrain(): void;
@@ -97,8 +99,11 @@ export class Link implements TransportHandler, ResponseHandler {
       const direct = user.directTarget();
       if (direct !== null) {
         this.#target = 'direct';
-        return direct.length <= ahead ? direct : direct.subarray(0, ahead);
+        const most = Math.min(ahead, READ_BYTES);
+        return direct.length <= most ? direct : direct.subarray(0, most);
       }
+      // The reader is served next, but it asks only after this: one copy out of the scratch buffer, and no buffer made for it.
+      if (user.fillsViews) return null;
     }
     if (this.#lastRead < LARGE_BYTES && (ahead < LARGE_BYTES || ahead === Infinity)) return null;
     this.#target = 'slab';
@@ -185,13 +190,16 @@ export class Link implements TransportHandler, ResponseHandler {
   #peerEnded(user: LinkUser, error: Error | null): void {
     // What broke the sending explains a missing response better than the missing response does.
     const cause = error ?? (this.#parser.started ? null : this.transport.writeError);
-    if (cause !== null) {
+    // A framed body tells how much of it is missing, however it was cut short.
+    const cutShort = this.#parser.body !== null && !this.#parser.untilClose;
+    if (cause !== null && !cutShort) {
       user.onFailure(cause);
       return;
     }
     try {
       this.#parser.end();
     } catch (failure) {
+      if (cause !== null) (failure as Error).cause = cause;
       user.onFailure(failure as Error);
     }
   }

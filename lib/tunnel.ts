@@ -81,7 +81,8 @@ class Handshake implements TransportHandler, ResponseHandler {
   onHead(head: ResponseHead): void {
     const headers = messageOf(head.fields);
     this.#request.onAnswer(headers);
-    if (!this.#parser.switched) throw new TunnelError(head.status, head.reason, headers);
+    // A 101 ends HTTP too, but only a 2xx opens a tunnel.
+    if (head.status < 200 || head.status > 299) throw new TunnelError(head.status, head.reason, headers);
   }
 
   onBody(): void {}
