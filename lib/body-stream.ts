@@ -14,12 +14,14 @@ import { IncompleteRead } from './errors.js';
 export interface BodySource {
   /** The reader wants bytes and has none. Called each time it asks. */
   resume(): void;
-  /** The body was given up before its end; `error` is what `destroy` was called with. */
+  /** The body was given up with bytes unread, whether all of them had arrived or not; `error` is what `destroy` was called with. */
   abort(error: Error | null): void;
+  /** The body was read to its end, and the stream is finished with. */
+  done(): void;
 }
 
-/** The source of a body whose end was received: nothing is left to ask for. */
-const FINISHED: BodySource = { resume() {}, abort() {} };
+/** The source of a body that has failed or was given up: nothing is left to ask for. */
+const GONE: BodySource = { resume() {}, abort() {}, done() {} };
 
 /** Received and unread bytes from which on the source is held back. */
 const HIGH_WATER_BYTES = 65_536;
@@ -121,7 +123,6 @@ export class BodyStream extends Readable {
    * @internal
    */
   finish(): void {
-    this.#source = FINISHED;
     const looping = this.#buffer.pieceWanted && this.#turn === null;
     this.#buffer.finish();
     if (looping) this.#reachEnd();
@@ -134,7 +135,7 @@ export class BodyStream extends Readable {
    * @internal
    */
   fail(error: Error): void {
-    this.#source = FINISHED;
+    this.#source = GONE;
     this.#buffer.fail(error);
     if (this.#wanted && !this.#busy) this.#showFailure();
   }
@@ -199,7 +200,7 @@ export class BodyStream extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     const source = this.#source;
     const buffer = this.#buffer;
-    this.#source = FINISHED;
+    this.#source = GONE;
     // Node destroys a stream behind its 'end', when a direct reader may still hold what it took back from Node.
     const atEnd = buffer.complete && (this.readableEnded || this.unreadBytes === 0);
     if (!atEnd) {
@@ -209,7 +210,8 @@ export class BodyStream extends Readable {
     }
     // A response that nobody listens to must not end the process.
     if (error !== null && this.listenerCount('error') === 0) this.once('error', ignore);
-    source.abort(error);
+    if (atEnd) source.done();
+    else source.abort(error);
     callback(error);
   }
 

@@ -2,10 +2,11 @@
  * What a connection is made with: the options of both classes and how they are checked and completed.
  */
 import type * as net from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import type { Timeouts } from './clock.js';
 import type { InformationalResponse } from './informational.js';
 import type { Limits } from './limits.js';
+import { loadTLS } from './transport/lazy-tls.js';
 
 /** Options of `HTTPConnection`. */
 export interface HTTPConnectionOptions {
@@ -60,7 +61,7 @@ export function tlsOptions(host: string, isAddress: boolean, options: TLSOptions
   const { context, servername, checkServerIdentity, rejectUnauthorized = true, session } = options;
   // An address may not be sent as SNI (RFC 6066 §3); without a name, the certificate is verified against `host`.
   const name = servername ?? (isAddress ? '' : host);
-  const verify = checkServerIdentity ?? tls.checkServerIdentity;
+  const verify = checkServerIdentity ?? loadTLS().checkServerIdentity;
   return {
     host,
     servername: name,
@@ -74,5 +75,5 @@ export function tlsOptions(host: string, isAddress: boolean, options: TLSOptions
 }
 
 function secureContextOf(context: tls.SecureContext | tls.SecureContextOptions): tls.SecureContext {
-  return 'context' in context ? context : tls.createSecureContext(context);
+  return 'context' in context ? context : loadTLS().createSecureContext(context);
 }

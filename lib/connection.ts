@@ -20,8 +20,10 @@ import {
   NotConnected,
   ResponseNotReady,
 } from './errors.js';
+import type { Phase } from './errors.js';
 import { Exchange } from './exchange.js';
 import type { ExchangeOwner } from './exchange.js';
+import type { Link } from './link.js';
 import { LinkKeeper } from './link-keeper.js';
 import { checkFieldName, checkFieldValue, fieldsOf } from './message.js';
 import type { HeadersInit } from './message.js';
@@ -38,6 +40,52 @@ const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
 export class HTTPConnection extends Endpoint {
+  /** What an exchange sees of its connection: a class of its own, so that none of it is public. */
+  static readonly #Owner = class implements ExchangeOwner {
+    readonly #connection: HTTPConnection;
+
+    constructor(connection: HTTPConnection) {
+      this.#connection = connection;
+    }
+
+    get debugLevel(): number {
+      return this.#connection.debugLevel;
+    }
+
+    get dialPhase(): Phase {
+      return this.#connection.#keeper.phase;
+    }
+
+    get dialProgress(): { bytesSent: number; bytesReceived: number } {
+      return this.#connection.#keeper.progress;
+    }
+
+    get onInformational(): HTTPConnectionOptions['onInformational'] {
+      return this.#connection.options.onInformational;
+    }
+
+    onExchangeOver(exchange: Exchange, link: Link | null): void {
+      if (link === null) this.#drop(exchange, 'the connection was closed: the request on it failed');
+    }
+
+    onConsumed(exchange: Exchange): void {
+      const connection = this.#connection;
+      if (connection.#exchange === exchange && connection.#claimed) connection.#exchange = null;
+    }
+
+    onUnreadDestroyed(exchange: Exchange): void {
+      this.#drop(exchange, 'the connection was closed: its last response was destroyed unread');
+    }
+
+    debug(line: string): void {
+      process.stdout.write(`${line}\n`);
+    }
+
+    #drop(exchange: Exchange, reason: string): void {
+      if (this.#connection.#exchange === exchange) this.#connection.#keeper.drop(new NotConnected(reason));
+    }
+  };
+
   #draft: RequestDraft | null = null;
   #exchange: Exchange | null = null;
   /** Whether `getResponse` was called for the exchange. */
@@ -64,7 +112,7 @@ export class HTTPConnection extends Endpoint {
         this.onConnected(socket);
       },
     });
-    this.#owner = this.#makeOwner();
+    this.#owner = new HTTPConnection.#Owner(this);
   }
 
   /** `Idle`, `Request-started` after `putRequest`, `Request-sent` until `getResponse` has the head. */
@@ -160,8 +208,7 @@ export class HTTPConnection extends Endpoint {
         method: 'connect',
         url: `${this.host}:${String(this.port)}`,
         phase: this.#keeper.phase,
-        bytesSent: 0,
-        bytesReceived: 0,
+        ...this.#keeper.progress,
       });
       throw error;
     }
@@ -389,30 +436,6 @@ export class HTTPConnection extends Endpoint {
         exchange.fail(error);
       },
     });
-  }
-
-  #makeOwner(): ExchangeOwner {
-    // oxlint-disable-next-line typescript/no-this-alias -- the owner is an object of its own, so that none of this is public
-    const connection = this;
-    return {
-      get debugLevel() {
-        return connection.debugLevel;
-      },
-      get dialPhase() {
-        return connection.#keeper.phase;
-      },
-      get onInformational(): HTTPConnectionOptions['onInformational'] {
-        return connection.options.onInformational;
-      },
-      onExchangeOver(exchange, link) {
-        if (connection.#exchange !== exchange) return;
-        if (link !== null) return;
-        connection.#keeper.drop(new NotConnected('the connection was closed: the request on it failed'));
-      },
-      debug(line) {
-        process.stdout.write(`${line}\n`);
-      },
-    };
   }
 }
 

@@ -3,12 +3,13 @@
  *
  * One attempt at a time; it can be cancelled at any point and reports once. It sends no request and keeps no clock.
  */
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import { DetachedStream } from './detached-stream.js';
 import { BadStatusLine } from './errors.js';
 import type { Phase } from './errors.js';
 import { dial } from './transport/dial.js';
 import type { DialOptions } from './transport/dial.js';
+import { loadTLS } from './transport/lazy-tls.js';
 import { Transport } from './transport/transport.js';
 import { openTunnel } from './tunnel.js';
 import type { TunnelRequest } from './tunnel.js';
@@ -32,7 +33,15 @@ export class Connector {
   readonly #done: Connected;
   readonly #cancelDial: () => void;
   #transport: Transport | null = null;
+  /** The connection to the proxy. */
+  #outer: Transport | null = null;
   #over = false;
+
+  /** Bytes that went over the tunnel's proxy connection, or the one being opened. */
+  get progress(): { bytesSent: number; bytesReceived: number } {
+    const { bytesSent, bytesReceived } = this.#outer ?? { bytesSent: 0, bytesReceived: 0 };
+    return { bytesSent, bytesReceived };
+  }
 
   /** @param done - called once, never synchronously, unless it is cancelled */
   constructor(plan: ConnectPlan, done: Connected) {
@@ -59,6 +68,7 @@ export class Connector {
       return;
     }
     this.phase = 'tunnel';
+    this.#outer = transport;
     openTunnel(transport, tunnel, (error, surplus) => {
       if (this.#over) return;
       if (error !== null) this.#finish(error, null);
@@ -87,7 +97,7 @@ export class Connector {
     let socket: tls.TLSSocket;
     try {
       // Over a stream of ours, not the raw socket: it survives failed writes, so that an early response can be read in here too.
-      socket = tls.connect({ ...options, socket: stream });
+      socket = loadTLS().connect({ ...options, socket: stream });
     } catch (error) {
       process.nextTick(() => {
         this.#finish(error as Error, null);

@@ -31,8 +31,14 @@ export interface ExchangeOwner {
   readonly onInformational: ((response: InformationalResponse) => void) | undefined;
   /** The exchange is over. The link can be used again, or is null: then it was closed. */
   onExchangeOver(exchange: Exchange, link: Link | null): void;
+  /** The exchange is over and its response was read to the end: nothing of either is needed any more. */
+  onConsumed(exchange: Exchange): void;
+  /** The exchange was over, and its response was destroyed with received bytes unread. */
+  onUnreadDestroyed(exchange: Exchange): void;
+  /** How far the dial has got, for errors. */
+  readonly dialProgress: { bytesSent: number; bytesReceived: number };
   /** Prints a line of debug output. */
-  readonly debug: (line: string) => void;
+  debug(line: string): void;
 }
 
 interface HeadWaiter {
@@ -183,7 +189,10 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   // Of the request's side.
 
   get trace(): ((line: string) => void) | null {
-    return this.debugLevel > 0 ? this.#owner.debug : null;
+    if (this.debugLevel <= 0) return null;
+    return (line) => {
+      this.#owner.debug(line);
+    };
   }
 
   onSent(): void {
@@ -283,11 +292,18 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     this.#clock?.start('body');
   }
 
-  /** The response was destroyed with its body unfinished. */
+  /** The response was destroyed with bytes unread. */
   abort(): void {
-    if (this.#over || this.#responseState !== 'body') return;
-    this.#sending.cut();
-    this.#end(null);
+    if (this.#over) {
+      this.#owner.onUnreadDestroyed(this);
+    } else if (this.#responseState === 'body' || this.#responseState === 'complete') {
+      this.#sending.cut();
+      this.#end(null);
+    }
+  }
+
+  done(): void {
+    if (this.#over) this.#owner.onConsumed(this);
   }
 
   fileno(): number {
@@ -359,13 +375,13 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   }
 
   #data(): ExchangeData {
-    const transport = this.#link?.transport;
+    const { bytesSent, bytesReceived } = this.#link?.transport ?? this.#owner.dialProgress;
     return {
       method: this.method,
       url: this.url,
       phase: this.#phase(),
-      bytesSent: transport === undefined ? 0 : transport.bytesSent - this.#sentBefore,
-      bytesReceived: transport === undefined ? 0 : transport.bytesReceived - this.#receivedBefore,
+      bytesSent: bytesSent - this.#sentBefore,
+      bytesReceived: bytesReceived - this.#receivedBefore,
       reused: this.#reused,
     };
   }

@@ -33,8 +33,11 @@ export class LinkKeeper {
   readonly #options: LinkKeeperOptions;
   #connector: Connector | null = null;
   #waiters: LinkWaiter[] = [];
-  /** What the last dial was doing when it ended. */
-  #lastPhase: Phase = 'connect';
+  /** The last dial when it ended, for errors about it. */
+  #last: Pick<Connector, 'phase' | 'progress'> = {
+    phase: 'connect',
+    progress: { bytesSent: 0, bytesReceived: 0 },
+  };
 
   constructor(options: LinkKeeperOptions) {
     this.#options = options;
@@ -51,7 +54,12 @@ export class LinkKeeper {
 
   /** What the dial is doing, or was when it failed. */
   get phase(): Phase {
-    return this.#connector?.phase ?? this.#lastPhase;
+    return (this.#connector ?? this.#last).phase;
+  }
+
+  /** What it has sent and received outside of TLS: the CONNECT of a tunnel and its answer. */
+  get progress(): { bytesSent: number; bytesReceived: number } {
+    return (this.#connector ?? this.#last).progress;
   }
 
   get socket(): net.Socket | null {
@@ -64,7 +72,7 @@ export class LinkKeeper {
     this.#waiters.push(waiter);
     if (this.#connector !== null) return;
     const connector = new Connector(this.#options.plan(), (error, transport) => {
-      this.#lastPhase = connector.phase;
+      this.#remember(connector);
       this.#connector = null;
       if (transport === null) {
         this.#settle((each) => {
@@ -105,7 +113,7 @@ export class LinkKeeper {
   /** Gives up the dial that is under way; those who wait are told why. */
   cancel(reason: Error): void {
     if (this.#connector === null) return;
-    this.#lastPhase = this.#connector.phase;
+    this.#remember(this.#connector);
     this.#connector.cancel();
     this.#connector = null;
     this.#settle((each) => {
@@ -118,6 +126,10 @@ export class LinkKeeper {
     this.cancel(reason);
     this.link?.close();
     this.link = null;
+  }
+
+  #remember({ phase, progress }: Connector): void {
+    this.#last = { phase, progress };
   }
 
   #settle(tell: (waiter: LinkWaiter) => void): void {

@@ -70,12 +70,13 @@ export function planBody(
       charset,
     );
   }
-  if (body instanceof Blob) {
-    return { ...planPieces(webPieces(body.stream()), charset), length: body.size };
+  if (isPlatformObject(body, 'Blob') || isPlatformObject(body, 'File')) {
+    const blob = body as Blob;
+    return { ...planPieces(webPieces(blob.stream()), charset), length: blob.size };
   }
-  if (body instanceof FormData) {
+  if (isPlatformObject(body, 'FormData')) {
     // The platform's own encoder: boundary, escaping and file parts are its job.
-    const encoded = new Response(body);
+    const encoded = new Response(body as FormData);
     const pieces = webPieces(encoded.body as ReadableStream);
     return { ...planPieces(pieces, charset), contentType: encoded.headers.get('content-type') };
   }
@@ -177,6 +178,11 @@ async function* fileBlocks(handle: FileHandle, blocksize: number, first: Buffer)
 async function readBlock(handle: FileHandle, blocksize: number): Promise<Buffer> {
   const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(blocksize), 0, blocksize, null);
   return buffer.subarray(0, bytesRead);
+}
+
+/** By name: to name the class itself would load it, and FormData takes longer to load than all of this library. */
+function isPlatformObject(body: object, name: string): boolean {
+  return Object.prototype.toString.call(body) === `[object ${name}]`;
 }
 
 function isFileHandle(body: object): body is FileHandle {

@@ -6,7 +6,8 @@
  */
 import * as dns from 'node:dns';
 import * as net from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
+import { loadTLS } from './lazy-tls.js';
 import { Transport } from './transport.js';
 
 export interface DialOptions {
@@ -112,7 +113,7 @@ class Race {
         this.#options.tls === null
           ? net.connect(shared as net.NetConnectOpts)
           : // The address goes last: with the name as `host`, Node would look it up again by itself.
-            tls.connect({ ...this.#options.tls, ...shared } as tls.ConnectionOptions);
+            loadTLS().connect({ ...this.#options.tls, ...shared } as tls.ConnectionOptions);
     } catch (error) {
       // Node refuses some options (a local address that is none) by throwing.
       this.#failSoon(error as Error);

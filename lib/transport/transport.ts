@@ -211,11 +211,13 @@ export class Transport {
   confirmEnd(done: (error: Error | null) => void): void {
     if (this.closed || 'encrypted' in this.socket) {
       done(null);
-      return;
+    } else if (this.writeError !== null) {
+      done(cameBehindEnd(this.writeError) ? null : this.writeError);
+    } else {
+      this.socket.write(NOTHING, (error) => {
+        done(error && !cameBehindEnd(error) ? error : null);
+      });
     }
-    this.socket.write(NOTHING, (error) => {
-      done(error ?? null);
-    });
   }
 
   /** Closes at once. The handler hears nothing more. */
@@ -250,6 +252,11 @@ export class Transport {
     this.writeError = error;
     this.#handler.onWriteError(error);
   }
+}
+
+/** Linux has another error for a reset that followed a FIN, as when a server has answered and closed without reading. */
+function cameBehindEnd(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'EPIPE' && process.platform === 'linux';
 }
 
 function isWriteError(error: (Error & { syscall?: string }) | undefined): error is Error {
