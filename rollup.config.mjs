@@ -1,11 +1,11 @@
 /**
- * Makes dist/ from what tsc left in build/lib/. The implementation is bundled once, as CommonJS; the ES module entry and
- * its declarations are generated lists of re-exports over it. So a class is one class, for `instanceof` and for the type
- * checker, whichever way a program loads the package. No plugin package is needed.
+ * Makes dist/ from what tsc left in build/lib/. The implementation is bundled once, as an ES module; `require` is given that same
+ * module, which every supported Node can load synchronously. So a class is one class, for `instanceof` and for the type checker,
+ * whichever way a program loads the package. No plugin package is needed.
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Chains tsc's source maps, so that dist/index.cjs.map points at lib/*.ts (rollup ignores input maps by itself). */
+/** Chains tsc's source maps, so that dist/index.mjs.map points at lib/*.ts (rollup ignores input maps by itself). */
 const tscMaps = {
   name: 'tsc-maps',
   load(id) {
@@ -14,16 +14,11 @@ const tscMaps = {
   },
 };
 
-/** The entry for `import`: every name the bundle exports, as a static list, for bundlers and for cjs-module-lexer. */
-const moduleEntry = {
-  name: 'module-entry',
-  writeBundle(options, bundle) {
-    const names = Object.values(bundle)
-      .flatMap((file) => (file.type === 'chunk' && file.isEntry ? file.exports : []))
-      .toSorted((a, b) => (a < b ? -1 : 1));
-    if (names.length === 0) throw new Error('the bundle exports nothing');
-    const list = names.map((name) => `  ${name},\n`).join('');
-    writeFileSync('dist/index.mjs', `export {\n${list}} from './index.cjs';\n`);
+/** The entry for `require`. */
+const requireEntry = {
+  name: 'require-entry',
+  writeBundle() {
+    writeFileSync('dist/index.cjs', "'use strict';\n\nmodule.exports = require('./index.mjs');\n");
   },
 };
 
@@ -41,14 +36,13 @@ const declarations = {
 export default {
   input: { index: 'build/lib/index.js' },
   external: (id) => id.startsWith('node:'),
-  plugins: [tscMaps, moduleEntry, declarations],
+  plugins: [tscMaps, requireEntry, declarations],
   output: {
     dir: 'dist',
-    format: 'cjs',
-    exports: 'named',
+    format: 'es',
     sourcemap: true,
     generatedCode: 'es2015',
-    entryFileNames: '[name].cjs',
+    entryFileNames: '[name].mjs',
   },
   // A warning in the build is a defect: an unresolved import or a circle would otherwise ship.
   onwarn(warning) {

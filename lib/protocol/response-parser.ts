@@ -173,6 +173,7 @@ export class ResponseParser {
     const body = this.#body;
     if (this.done || body === null || !body.done) return;
     this.done = true;
+    this.#body = null;
     this.#handler.onEndOfResponse(body instanceof ChunkedReader ? body.trailers() : NO_TRAILERS);
   }
 }

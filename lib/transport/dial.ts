@@ -121,33 +121,34 @@ class Race {
     }
     transport.attach(socket);
     this.#attempts.add(socket);
-    socket.once('connect', () => {
-      this.#won(socket);
-      if (this.#options.tls === null) this.#finish(null, transport);
-    });
-    if (this.#options.tls !== null) {
-      socket.once('secureConnect', () => {
-        this.#finish(null, transport);
-      });
-    }
-    socket.once('error', (error) => {
+    const failed = (error: Error): void => {
       this.#attempts.delete(socket);
+      socket.off('error', failed).off('close', closed);
       if (this.#over) return;
       const tookMs = Math.round(performance.now() - startedAt);
       this.#failures.push(Object.assign(error, { elapsedMs: tookMs }));
       if (this.#waiting.length > 0) this.#next();
       else if (this.#attempts.size === 0) this.#fail(this.#combined());
-    });
-    socket.once('close', () => {
-      // A peer that closes in the TLS handshake: Node reports an error for it, but not in every version.
-      if (!this.#attempts.has(socket) || this.#over) return;
-      socket.emit(
-        'error',
+    };
+    // A peer that closes in the TLS handshake: Node reports an error for it, but not in every version.
+    const closed = (): void => {
+      failed(
         Object.assign(new Error('the peer closed the connection while it was opened'), {
           code: 'ECONNRESET',
         }),
       );
+    };
+    const finished = (): void => {
+      // Nothing of the race stays on the socket.
+      socket.off('error', failed).off('close', closed);
+      this.#finish(null, transport);
+    };
+    socket.on('error', failed).on('close', closed);
+    socket.once('connect', () => {
+      this.#won(socket);
+      if (this.#options.tls === null) finished();
     });
+    if (this.#options.tls !== null) socket.once('secureConnect', finished);
   }
 
   /** TCP is open: the other attempts end, and a TLS failure from here on is the answer. */

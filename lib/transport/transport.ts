@@ -36,6 +36,11 @@ const SCRATCH = Buffer.allocUnsafeSlow(READ_BYTES);
 
 const NOTHING = Buffer.alloc(0);
 
+const TRANSPORT: unique symbol = Symbol('transport');
+
+/** A socket that knows its transport. */
+type ManagedSocket = net.Socket & { [TRANSPORT]: Transport };
+
 /** The handler of a transport nobody uses: whatever happens on it ends it. */
 const NOBODY: TransportHandler = {
   target: () => null,
@@ -56,24 +61,55 @@ export class Transport {
   /** The first write error; reading goes on after it. */
   writeError: Error | null = null;
 
+  // What a socket calls is shared by all of them and finds its transport on the socket: an idle connection costs no closures.
+
+  // Node destroys a socket whose write failed, and with it the reply that lies in the receive queue: the 413 of a server that closed
+  // without reading. This one is kept alive for its reader; see docs/reliability.md.
+  static readonly #destroySocket = function (this: ManagedSocket, error?: Error): ManagedSocket {
+    const transport = this[TRANSPORT];
+    if (!transport.closed && isWriteError(error)) {
+      transport.#writeFailed(error);
+    } else {
+      transport.closed = true;
+      prototypeOf(this).destroy.call(this, error);
+    }
+    return this;
+  };
+
+  // The end is taken where it is pushed: after a failed write, Node no longer emits 'end'.
+  static readonly #pushSocket = function (
+    this: ManagedSocket,
+    chunk: unknown,
+    encoding?: BufferEncoding,
+  ): boolean {
+    const more = prototypeOf(this).push.call(this, chunk, encoding);
+    if (chunk === null) this[TRANSPORT].#finished();
+    return more;
+  };
+
+  static readonly #onDrain = function (this: ManagedSocket): void {
+    this[TRANSPORT].#handler.onDrain();
+  };
+
+  static readonly #onError = function (this: ManagedSocket, error: Error): void {
+    this[TRANSPORT].#error = error;
+  };
+
+  static readonly #onClose = function (this: ManagedSocket): void {
+    const transport = this[TRANSPORT];
+    const handler = transport.#handler;
+    transport.closed = true;
+    transport.#handler = NOBODY;
+    handler.onClose(transport.#error);
+  };
+
   #handler: TransportHandler = NOBODY;
-  #socket: net.Socket | null = null;
+  #socket: ManagedSocket | null = null;
   #target: Uint8Array | null = null;
   #paused = false;
   #ended = false;
   #corked = false;
   #error: Error | null = null;
-  readonly #flush = (): void => {
-    this.flush();
-  };
-  readonly #flushSoon = (): void => {
-    process.nextTick(this.#flushLast);
-  };
-  /** Behind what this tick's microtasks have put off in turn: an encoder hands on what it staged. */
-  readonly #flushLast = (): void => {
-    process.nextTick(this.#flush);
-  };
-
   /** The `onread` option for `net.connect` or `tls.connect`; the socket is then given to `attach`. */
   readonly onread: net.OnReadOpts = {
     buffer: () => (this.#target = this.#handler.target()) ?? SCRATCH,
@@ -91,37 +127,12 @@ export class Transport {
 
   /** Takes over a socket made with {@link onread}. */
   attach(socket: net.Socket): this {
-    this.#socket = socket;
-    const destroy = socket.destroy.bind(socket);
-    const push = socket.push.bind(socket);
-    // Node destroys a socket whose write failed, and with it the reply that lies in the receive queue: the 413 of a server that
-    // closed without reading. This instance is kept alive for its reader; see docs/reliability.md.
-    socket.destroy = (error?: Error): net.Socket => {
-      if (!this.closed && isWriteError(error)) {
-        this.#writeFailed(error);
-        return socket;
-      }
-      this.closed = true;
-      return destroy(error);
-    };
-    // The end is taken where it is pushed: after a failed write, Node no longer emits 'end'.
-    socket.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
-      const more = push(chunk, encoding);
-      if (chunk === null) this.#finished();
-      return more;
-    };
-    socket.on('drain', () => {
-      this.#handler.onDrain();
-    });
-    socket.on('error', (error) => {
-      this.#error = error;
-    });
-    socket.on('close', () => {
-      this.closed = true;
-      const handler = this.#handler;
-      this.#handler = NOBODY;
-      handler.onClose(this.#error);
-    });
+    const managed = socket as ManagedSocket;
+    managed[TRANSPORT] = this;
+    this.#socket = managed;
+    managed.destroy = Transport.#destroySocket;
+    managed.push = Transport.#pushSocket;
+    managed.on('drain', Transport.#onDrain).on('error', Transport.#onError).on('close', Transport.#onClose);
     return this;
   }
 
@@ -180,8 +191,9 @@ export class Transport {
     if (!this.#corked) {
       this.#corked = true;
       socket.cork();
-      // Through a microtask, so that a body piece that a generator has ready goes out with the head.
-      queueMicrotask(this.#flushSoon);
+      // Behind the microtasks, so that a body piece that a generator has ready goes out with the head, and behind what they put off in
+      // turn: an encoder hands on what it staged.
+      queueMicrotask(() => process.nextTick(flushLast, this));
     }
     if (typeof data === 'string') socket.write(data, 'latin1');
     else socket.write(data);
@@ -257,6 +269,18 @@ export class Transport {
 /** Linux has another error for a reset that followed a FIN, as when a server has answered and closed without reading. */
 function cameBehindEnd(error: NodeJS.ErrnoException): boolean {
   return error.code === 'EPIPE' && process.platform === 'linux';
+}
+
+function flushLast(transport: Transport): void {
+  process.nextTick(flush, transport);
+}
+
+function flush(transport: Transport): void {
+  transport.flush();
+}
+
+function prototypeOf(socket: ManagedSocket): net.Socket {
+  return Object.getPrototypeOf(socket) as net.Socket;
 }
 
 function isWriteError(error: (Error & { syscall?: string }) | undefined): error is Error {

@@ -83,9 +83,9 @@ describe('the tarball', () => {
       [
         'LICENSE',
         'dist/index.cjs',
-        'dist/index.cjs.map',
         'dist/index.d.mts',
         'dist/index.mjs',
+        'dist/index.mjs.map',
         'dist/types/package.json',
         'package.json',
       ].toSorted(),
@@ -125,7 +125,7 @@ import('millrace').then((imported) => {
 
   it('maps its stack traces to the TypeScript sources, which are inside the map', () => {
     const map = JSON.parse(
-      readFileSync(join(directory, 'node_modules/millrace/dist/index.cjs.map'), 'utf8'),
+      readFileSync(join(directory, 'node_modules/millrace/dist/index.mjs.map'), 'utf8'),
     ) as {
       sources: string[];
       sourcesContent: (string | null)[];
