@@ -5,10 +5,12 @@
  * next goes on where the last one stopped. It knows where bytes come from as two functions, `resume` and `abort`, and nothing about
  * connections.
  */
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { BodyBuffer } from './body-buffer.js';
 import { BodyIterator, decodedPieces } from './body-iterator.js';
+import { BodyReaders } from './body-readers.js';
 import { IncompleteRead } from './errors.js';
+import { takeBuffered } from './take-buffered.js';
 
 /** Where a body's bytes come from. */
 export interface BodySource {
@@ -30,14 +32,8 @@ const EMPTY = Buffer.alloc(0);
 
 function ignore(): void {}
 
-/** @throws TypeError unless it is a whole number; negative ones and Infinity stand for no limit */
-function checkAmount(amount: number): void {
-  if (Number.isInteger(amount) || Math.abs(amount) === Infinity) return;
-  throw new TypeError(`a number of bytes must be a whole number, got ${String(amount)}`);
-}
-
 /** A body that its owner feeds (`deliver`, `finish`, `fail`) and its user reads. */
-export class BodyStream extends Readable {
+export class BodyStream extends BodyReaders {
   #source: BodySource;
   readonly #buffer: BodyBuffer;
   /** Node's machinery asked for bytes and has not been served. */
@@ -182,6 +178,9 @@ export class BodyStream extends Readable {
     if (!this.#busy) this.#serve();
   }
 
+  override read(size?: number): Buffer | null;
+  // Node's own type of it, so that a response fits wherever a `NodeJS.ReadableStream` is asked for.
+  override read(size?: number): ReturnType<Readable['read']>;
   override read(size?: number): Buffer | null {
     // Node goes on emitting buffered 'data' after destroy() inside a listener.
     if (this.destroyed) return null;
@@ -213,78 +212,6 @@ export class BodyStream extends Readable {
     if (atEnd) source.done();
     else source.abort(error);
     callback(error);
-  }
-
-  // Reading like http.client.
-
-  /**
-   * Fills `view`, with fewer bytes only at the end of the body; 0 is the end. Large bodies are received straight into it.
-   *
-   * @returns the number of bytes, not elements
-   * @throws IncompleteRead with the bytes of this call in `partial`
-   */
-  async readinto(view: ArrayBufferView): Promise<number> {
-    return this.#inTurn(() => this.#buffer.readinto(view));
-  }
-
-  /**
-   * `amt` bytes, fewer only at the end of the body; without `amt`, all that is left. http.client's `read(amt)`.
-   *
-   * @throws IncompleteRead with the bytes of this call in `partial`
-   */
-  async readbytes(amt?: number): Promise<Buffer> {
-    if (amt === undefined || amt < 0) return this.readall();
-    checkAmount(amt);
-    return this.#inTurn(() => this.#buffer.readbytes(amt));
-  }
-
-  /**
-   * All that is left of the body.
-   *
-   * @throws IncompleteRead with what was left and arrived in `partial`
-   */
-  readall(): Promise<Buffer> {
-    return this.#inTurn(() => this.#buffer.readall());
-  }
-
-  /**
-   * What has arrived, at most `amt` bytes, waiting only if nothing has; empty at the end.
-   *
-   * @throws IncompleteRead
-   */
-  async read1(amt = -1): Promise<Buffer> {
-    checkAmount(amt);
-    return this.#inTurn(() => this.#buffer.read1(amt));
-  }
-
-  /**
-   * Like {@link read1}, and the bytes stay. Never shows bytes beyond the body.
-   *
-   * @throws IncompleteRead
-   */
-  async peek(amt = -1): Promise<Buffer> {
-    checkAmount(amt);
-    return this.#inTurn(() => this.#buffer.peek(amt));
-  }
-
-  /**
-   * Through the next LF, at most `limit` bytes; the rest when there is no LF, empty at the end.
-   *
-   * @throws IncompleteRead with the bytes of the unfinished line in `partial`
-   */
-  async readline(limit = -1): Promise<Buffer> {
-    checkAmount(limit);
-    return this.#inTurn(() => this.#buffer.readline(limit));
-  }
-
-  /**
-   * The lines that are left; with `hint`, no more lines once so many bytes were read.
-   *
-   * @throws IncompleteRead with the lines of this call, and the unfinished one, in `partial`
-   */
-  async readlines(hint = -1): Promise<Buffer[]> {
-    checkAmount(hint);
-    return this.#inTurn(() => this.#buffer.readlines(hint));
   }
 
   /** The pieces of the body as they arrive; leaving the loop early destroys the response. */
@@ -339,7 +266,7 @@ export class BodyStream extends Readable {
    * @internal
    */
   nextPiece(): Promise<Buffer | null> {
-    if (this.#busy) return this.#inTurn(() => this.#buffer.nextPiece());
+    if (this.#busy) return this.inTurn((buffer) => buffer.nextPiece());
     // A loop that is alone needs no turn: that it waits is seen by the next reader.
     return (this.#piece = this.#buffer.nextPiece());
   }
@@ -349,8 +276,8 @@ export class BodyStream extends Readable {
     return this.#turn !== null || this.#buffer.pieceWanted;
   }
 
-  /** Runs one direct reader at a time, in the order of the calls; each finds all unread bytes in the buffer. */
-  async #inTurn<T>(reader: () => Promise<T>): Promise<T> {
+  /** @internal Runs one direct reader at a time, in the order of the calls; each finds all unread bytes in the buffer. */
+  protected override async inTurn<T>(reader: (buffer: BodyBuffer) => Promise<T>): Promise<T> {
     const before = this.#turn ?? (this.#buffer.pieceWanted ? this.#piece : null);
     const turn =
       before === null
@@ -374,31 +301,17 @@ export class BodyStream extends Readable {
     }
   }
 
-  #begin<T>(reader: () => Promise<T>): Promise<T> {
+  #begin<T>(reader: (buffer: BodyBuffer) => Promise<T>): Promise<T> {
     if (this.readableLength > 0) this.#reclaim();
-    return reader();
+    return reader(this.#buffer);
   }
 
   /** Takes back what Node's machinery has buffered: it comes before what is in the queue. */
   #reclaim(): void {
-    // Node's read() also shows what it gives to 'data' listeners, and asks for more before it gives. This one does neither.
-    const quiet = Object.create(this, {
-      emit: { value: () => false },
-      _read: {
-        value: () => {
-          this.#wanted = true;
-        },
-      },
-    }) as this;
-    const taken: Buffer[] = [];
-    const encoding = this.readableEncoding;
-    while (this.readableLength > 0) {
-      // By exact amounts: without one, and with one above its high-water mark, Node takes the last byte for the end or raises the mark.
-      const amount = Math.min(this.readableLength, HIGH_WATER_BYTES);
-      const bytes = super.read.call(quiet, amount) as Buffer | string;
-      taken.push(typeof bytes === 'string' ? Buffer.from(bytes, encoding ?? 'utf8') : bytes);
-    }
-    this.#buffer.queue.unshift(taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken));
+    const taken = takeBuffered(this, HIGH_WATER_BYTES, () => {
+      this.#wanted = true;
+    });
+    this.#buffer.queue.unshift(taken);
   }
 
   /** Gives Node's machinery what a direct reader took back from it and left, or what it has asked for. */

@@ -6,6 +6,7 @@ import type * as tls from 'node:tls';
 import { tlsOptions } from './connection-options.js';
 import type { HTTPConnectionOptions } from './connection-options.js';
 import type { ConnectPlan } from './connector.js';
+import type { Trace } from './debug-output.js';
 import { formatAuthority, toASCIIHost } from './host.js';
 import type { Limits } from './limits.js';
 import type { HTTPMessage } from './message.js';
@@ -25,6 +26,7 @@ export function planConnect(
   tunnel: Tunnel | null,
   limits: Readonly<Limits>,
   serverTLS: (host: string) => tls.ConnectionOptions | null,
+  trace: Trace | null,
   onAnswer: (headers: HTTPMessage) => void,
 ): ConnectPlan {
   const { sourceAddress, socketPath, lookup, proxyTLS } = options;
@@ -50,7 +52,7 @@ export function planConnect(
   }
   return {
     dial,
-    tunnel: { authority, fields, limits, onAnswer },
+    tunnel: { authority, fields, limits, trace, onAnswer },
     innerTLS: serverTLS(toASCIIHost(tunnel.host)),
   };
 }

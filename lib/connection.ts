@@ -20,10 +20,7 @@ import {
   NotConnected,
   ResponseNotReady,
 } from './errors.js';
-import type { Phase } from './errors.js';
 import { Exchange } from './exchange.js';
-import type { ExchangeOwner } from './exchange.js';
-import type { Link } from './link.js';
 import { LinkKeeper } from './link-keeper.js';
 import { checkFieldName, checkFieldValue, fieldsOf } from './message.js';
 import type { HeadersInit } from './message.js';
@@ -31,71 +28,20 @@ import { CALLS } from './protocol/exchange-table.js';
 import type { Call, ConnectionState } from './protocol/exchange-table.js';
 import { sendRaw } from './raw-send.js';
 import type { RequestBody } from './request-body.js';
-import { planRequest } from './request-plan.js';
+import { describedUnsent, planRequest } from './request-plan.js';
 import type { RequestDraft, RequestOptions, RequestPlan } from './request-plan.js';
 import type { HTTPResponse } from './response.js';
-import { afterPoll } from './transport/poll-barrier.js';
 
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
 export class HTTPConnection extends Endpoint {
-  /** What an exchange sees of its connection: a class of its own, so that none of it is public. */
-  static readonly #Owner = class implements ExchangeOwner {
-    readonly #connection: HTTPConnection;
-
-    constructor(connection: HTTPConnection) {
-      this.#connection = connection;
-    }
-
-    get debugLevel(): number {
-      return this.#connection.debugLevel;
-    }
-
-    get dialPhase(): Phase {
-      return this.#connection.#keeper.phase;
-    }
-
-    get dialProgress(): { bytesSent: number; bytesReceived: number } {
-      return this.#connection.#keeper.progress;
-    }
-
-    get onInformational(): HTTPConnectionOptions['onInformational'] {
-      return this.#connection.options.onInformational;
-    }
-
-    onExchangeOver(exchange: Exchange, link: Link | null): void {
-      if (link === null) this.#drop(exchange, 'the connection was closed: the request on it failed');
-    }
-
-    onConsumed(exchange: Exchange): void {
-      const connection = this.#connection;
-      if (connection.#exchange === exchange && connection.#claimed) connection.#exchange = null;
-    }
-
-    onUnreadDestroyed(exchange: Exchange): void {
-      this.#drop(exchange, 'the connection was closed: its last response was destroyed unread');
-    }
-
-    debug(line: string): void {
-      process.stdout.write(`${line}\n`);
-    }
-
-    #drop(exchange: Exchange, reason: string): void {
-      if (this.#connection.#exchange === exchange) this.#connection.#keeper.drop(new NotConnected(reason));
-    }
-  };
-
   #draft: RequestDraft | null = null;
-  #exchange: Exchange | null = null;
-  /** Whether `getResponse` was called for the exchange. */
-  #claimed = false;
   /** A request whose body is still being looked at, and what its caller was given. */
-  #planning: { exchange: Promise<Exchange>; sent: Promise<void> } | null = null;
+  #planning: { exchange: Promise<Exchange>; sent: Promise<void>; claimed: boolean } | null = null;
   /** The rejection of a request that failed in this very turn, for a `getResponse` called beside it. */
   #refused: Promise<void> | null = null;
   readonly #keeper: LinkKeeper;
-  readonly #owner: ExchangeOwner;
 
   /**
    * @param host - a name, an address, or either with a port: `'host:8080'`, `'[::1]:80'`
@@ -112,16 +58,15 @@ export class HTTPConnection extends Endpoint {
         this.onConnected(socket);
       },
     });
-    this.#owner = new HTTPConnection.#Owner(this);
   }
 
   /** `Idle`, `Request-started` after `putRequest`, `Request-sent` until `getResponse` has the head. */
   get state(): ConnectionState {
     if (this.#draft !== null) return 'Request-started';
     if (this.#planning !== null) return 'Request-sent';
-    const exchange = this.#exchange;
+    const exchange = this.#keeper.exchange;
     if (exchange === null || exchange.failure !== null) return 'Idle';
-    return this.#claimed && exchange.response !== null ? 'Idle' : 'Request-sent';
+    return exchange.claimed && exchange.response !== null ? 'Idle' : 'Request-sent';
   }
 
   /** The socket; null while not connected. */
@@ -172,26 +117,20 @@ export class HTTPConnection extends Endpoint {
    * @throws RemoteDisconnected, BadStatusLine, BadHeader, LineTooLong, LimitExceeded, UnknownProtocol, UnknownTransferEncoding
    */
   getResponse(): Promise<HTTPResponse> {
-    // Whoever asks for the response hears of a failed request here: the request's own promise counts as handled.
-    if (this.#refused !== null) {
-      this.#refused.catch(ignore);
-      return this.#refused as Promise<never>;
-    }
-    const failure = this.#exchange?.failure;
-    if (failure && !failure.reported && !this.#claimed) {
-      this.#claimed = true;
-      return Promise.reject(failure.error);
-    }
+    // The very promise that the request gave: whoever hears of its failure here has handled it.
+    if (this.#refused !== null) return this.#refused as Promise<never>;
+    const { exchange } = this.#keeper;
+    if (exchange?.failure?.reported === false && !exchange.claimed) return exchange.head();
     try {
       this.#check('getResponse');
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#claimed = true;
     const planning = this.#planning;
-    if (planning === null) return (this.#exchange as Exchange).head();
+    if (planning === null) return (exchange as Exchange).head();
+    planning.claimed = true;
     planning.sent.catch(ignore);
-    return planning.exchange.then((exchange) => exchange.head());
+    return planning.exchange.then((started) => started.head());
   }
 
   /**
@@ -220,9 +159,8 @@ export class HTTPConnection extends Endpoint {
    */
   close(): void {
     this.#draft = null;
-    const exchange = this.#exchange;
-    this.#exchange = null;
-    this.#claimed = false;
+    const exchange = this.#keeper.exchange;
+    this.#keeper.exchange = null;
     this.#planning = null;
     exchange?.close();
     this.#keeper.drop(new NotConnected('the connection was closed by close()'));
@@ -307,7 +245,7 @@ export class HTTPConnection extends Endpoint {
    */
   async send(data: RequestBody): Promise<void> {
     await this.#planning?.sent.catch(ignore);
-    const exchange = this.#exchange;
+    const exchange = this.#keeper.exchange;
     await exchange?.sent.catch(ignore);
     if (!this.#keeper.usable) {
       if (!this.autoOpen) throw new NotConnected('not connected, and autoOpen is false');
@@ -327,12 +265,12 @@ export class HTTPConnection extends Endpoint {
    * @throws ImproperConnectionState in any other case
    */
   detach(): Duplex {
-    const exchange = this.#exchange;
+    const exchange = this.#keeper.exchange;
     if (exchange === null || !exchange.switched) {
       throw new ImproperConnectionState('detach() is for after a 101, or a 2xx to CONNECT');
     }
     const link = exchange.handOver();
-    this.#exchange = null;
+    this.#keeper.exchange = null;
     this.#keeper.link = null;
     return new DetachedStream(link.transport, link.surplus);
   }
@@ -340,10 +278,10 @@ export class HTTPConnection extends Endpoint {
   #check(call: Call): void {
     const next = CALLS[this.state][call];
     if (next in REFUSALS) throw new REFUSALS[next as keyof typeof REFUSALS](this.state);
-    if (call === 'getResponse' && this.#claimed)
+    if (call === 'getResponse' && (this.#planning ?? this.#keeper.exchange)?.claimed === true)
       throw new ResponseNotReady('getResponse() was already called for this request');
     if (call !== 'request' && call !== 'putRequest') return;
-    const blocked = this.#exchange?.blocks ?? null;
+    const blocked = this.#keeper.exchange?.blocks ?? null;
     if (blocked !== null) throw new CannotSendRequest(blocked);
   }
 
@@ -360,8 +298,7 @@ export class HTTPConnection extends Endpoint {
       throw describedUnsent(error, draft);
     }
     this.#refused = null;
-    this.#claimed = false;
-    this.#exchange = null;
+    this.#keeper.exchange = null;
     if (!(plan instanceof Promise)) {
       const { sent, failure } = this.#start(plan);
       return failure === null ? sent : this.#refuseWith(sent);
@@ -377,21 +314,23 @@ export class HTTPConnection extends Endpoint {
       .finally(() => {
         if (this.#planning === planning) this.#planning = null;
       });
-    const planning = { exchange, sent: exchange.then((started) => started.sent) };
+    const planning = { exchange, sent: exchange.then((started) => started.sent), claimed: false };
     this.#planning = planning;
     return planning.sent;
   }
 
   #start(plan: RequestPlan): Exchange {
     const { timeout, signal } = plan.options;
+    const timeouts = timeout === undefined ? this.timeouts : resolveTimeouts(timeout);
+    const { onInformational } = this.options;
     const exchange = new Exchange(
       plan,
-      timeout === undefined ? this.timeouts : resolveTimeouts(timeout),
-      this.#owner,
+      { timeouts, debugLevel: this.debugLevel, onInformational },
+      this.#keeper,
     );
-    this.#exchange = exchange;
+    this.#keeper.exchange = exchange;
     if (signal?.aborted === true) exchange.fail(signal.reason);
-    else this.#provideLink(exchange);
+    else this.#keeper.run(exchange, this.autoOpen);
     return exchange;
   }
 
@@ -407,42 +346,6 @@ export class HTTPConnection extends Endpoint {
     });
     return refused;
   }
-
-  #provideLink(exchange: Exchange): void {
-    const { link } = this.#keeper;
-    if (link === null || !link.usable) {
-      this.#dialFor(exchange);
-      return;
-    }
-    // What the peer sent or closed by now is seen before the request is written.
-    afterPoll(() => {
-      if (exchange.failure !== null) return;
-      if (link.usable) exchange.start(link);
-      else this.#dialFor(exchange);
-    });
-  }
-
-  #dialFor(exchange: Exchange): void {
-    if (!this.autoOpen) {
-      exchange.fail(new NotConnected('not connected, and autoOpen is false'));
-      return;
-    }
-    exchange.awaitConnection();
-    this.#keeper.open({
-      onLink(link) {
-        exchange.start(link);
-      },
-      onError(error) {
-        exchange.fail(error);
-      },
-    });
-  }
-}
-
-/** The error, saying which request it is about: nothing of it was sent. */
-function describedUnsent(error: unknown, { method, url }: RequestDraft): unknown {
-  describeFailure(error, { method, url, bytesSent: 0, bytesReceived: 0 });
-  return error;
 }
 
 function ignore(): void {}

@@ -13,6 +13,7 @@ import type { HTTPConnectionOptions } from './connection-options.js';
 import { planConnect } from './connect-plan.js';
 import type { Tunnel } from './connect-plan.js';
 import type { ConnectPlan } from './connector.js';
+import { printLine } from './debug-output.js';
 import { ImproperConnectionState, InvalidURL } from './errors.js';
 import { authorityOf, formatAuthority, parseHostPort, validateHost } from './host.js';
 import { resolveLimits } from './limits.js';
@@ -137,6 +138,7 @@ export abstract class Endpoint {
       this.#tunnel,
       this.limits,
       (host) => this.serverTLS(host),
+      this.debugLevel > 0 ? printLine : null,
       (headers) => {
         this.#proxyHeaders = headers;
       },

@@ -140,7 +140,7 @@ export class BadStatusLine extends HTTPException {
   readonly line: string;
 
   constructor(line: string, reason = 'not a status line') {
-    super(`${reason}: ${quote(line)}`);
+    super(describeLine(reason, line));
     this.line = line;
   }
 }
@@ -178,7 +178,7 @@ export class BadHeader extends HTTPException {
   readonly line: string;
 
   constructor(line: string, reason: string) {
-    super(`${reason}: ${quote(line)}`);
+    super(describeLine(reason, line));
     this.line = line;
   }
 }
@@ -278,6 +278,11 @@ export function describeFailure(error: unknown, data: ExchangeData): void {
   if (described || !(error instanceof HTTPException) || data.method === undefined) return;
   const progress = `${String(data.bytesSent ?? 0)} bytes sent, ${String(data.bytesReceived ?? 0)} received`;
   error.message = `${data.method} ${data.url ?? ''}: ${error.message} (${progress}${data.reused === true ? ', reused connection' : ''})`;
+}
+
+/** What is wrong, and with which line if there is one. */
+function describeLine(reason: string, line: string): string {
+  return line === '' ? reason : `${reason}: ${quote(line)}`;
 }
 
 /** At most 80 characters of peer text, escaped, so that a message is one printable line. */

@@ -6,9 +6,11 @@
  */
 import { Clock } from './clock.js';
 import type { Timeouts } from './clock.js';
+import { printLine, traceReply } from './debug-output.js';
+import type { Trace } from './debug-output.js';
 import { describeFailure, IncompleteRead, NotConnected, TimeoutError } from './errors.js';
 import type { ExchangeData, Phase, TimerName } from './errors.js';
-import type { InformationalResponse } from './informational.js';
+import type { ExchangeOwner, ExchangeSettings } from './exchange-owner.js';
 import type { Link, LinkUser } from './link.js';
 import { messageOf } from './message.js';
 import { makesSendingPointless, RESPONSE_STEPS, verdict } from './protocol/exchange-table.js';
@@ -22,25 +24,6 @@ import type { BodySource } from './body-stream.js';
 import { Sending } from './sending.js';
 import type { SendingOwner } from './sending.js';
 
-/** Who made the exchange: a connection. */
-export interface ExchangeOwner {
-  readonly debugLevel: number;
-  /** What the exchange waits for while it has no link: 'connect' or 'tunnel'. */
-  readonly dialPhase: Phase;
-  /** For what the user sees of an interim response. */
-  readonly onInformational: ((response: InformationalResponse) => void) | undefined;
-  /** The exchange is over. The link can be used again, or is null: then it was closed. */
-  onExchangeOver(exchange: Exchange, link: Link | null): void;
-  /** The exchange is over and its response was read to the end: nothing of either is needed any more. */
-  onConsumed(exchange: Exchange): void;
-  /** The exchange was over, and its response was destroyed with received bytes unread. */
-  onUnreadDestroyed(exchange: Exchange): void;
-  /** How far the dial has got, for errors. */
-  readonly dialProgress: { bytesSent: number; bytesReceived: number };
-  /** Prints a line of debug output. */
-  debug(line: string): void;
-}
-
 interface HeadWaiter {
   resolve: (response: HTTPResponse) => void;
   reject: (error: unknown) => void;
@@ -52,11 +35,14 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   readonly debugLevel: number;
   /** The response, once its head has arrived. */
   response: HTTPResponse | null = null;
+  /** Whether the caller has asked for the response. */
+  claimed = false;
   /** What ended it, if it failed, and whether a pending call was told. */
   failure: { error: unknown; reported: boolean } | null = null;
 
   readonly #plan: RequestPlan;
   readonly #owner: ExchangeOwner;
+  readonly #report: ExchangeSettings['onInformational'];
   readonly #clock: Clock | null;
   readonly #sending: Sending;
   #responseState: ResponseState = 'awaited';
@@ -70,13 +56,14 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   #receivedBefore = 0;
   #onAbort: (() => void) | null = null;
 
-  constructor(plan: RequestPlan, timeouts: Timeouts | null, owner: ExchangeOwner) {
+  constructor(plan: RequestPlan, settings: ExchangeSettings, owner: ExchangeOwner) {
     this.#plan = plan;
     this.method = plan.method;
     this.url = plan.url;
-    this.debugLevel = owner.debugLevel;
+    this.debugLevel = settings.debugLevel;
     this.#owner = owner;
-    this.#clock = timeouts === null ? null : this.#makeClock(timeouts);
+    this.#report = plan.options.onInformational ?? settings.onInformational;
+    this.#clock = settings.timeouts === null ? null : this.#makeClock(settings.timeouts);
     this.#sending = new Sending(plan, this.#clock, this);
     const { signal } = plan.options;
     if (signal !== undefined) {
@@ -96,6 +83,8 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
 
   /** Settles with the head of the final response. May be asked for once. */
   head(): Promise<HTTPResponse> {
+    this.claimed = true;
+    if (this.failure !== null) return Promise.reject(this.failure.error);
     // Whoever asks for the response hears of a failed request here.
     this.sent.catch(ignore);
     if (this.response !== null) return Promise.resolve(this.response);
@@ -188,11 +177,8 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
 
   // Of the request's side.
 
-  get trace(): ((line: string) => void) | null {
-    if (this.debugLevel <= 0) return null;
-    return (line) => {
-      this.#owner.debug(line);
-    };
+  get trace(): Trace | null {
+    return this.debugLevel > 0 ? printLine : null;
   }
 
   onSent(): void {
@@ -223,15 +209,14 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   }
 
   onInterim(head: ResponseHead): void {
-    if (this.debugLevel > 0) this.#debugHead(head);
-    const report = this.#plan.options.onInformational ?? this.#owner.onInformational;
-    report?.({ status: head.status, reason: head.reason, headers: messageOf(head.fields) });
+    if (this.trace !== null) traceReply(this.trace, head);
+    this.#report?.({ status: head.status, reason: head.reason, headers: messageOf(head.fields) });
     if (head.status === 100 && !this.#over) this.#sending.goOn();
   }
 
   onHead(head: ResponseHead, framing: Framing): void {
     this.#clock?.stop('response');
-    if (this.debugLevel > 0) this.#debugHead(head);
+    if (this.trace !== null) traceReply(this.trace, head);
     this.#keepAlive = framing.keepAlive && !this.#plan.closes;
     const response = new HTTPResponse(head, framing, this, this);
     this.response = response;
@@ -295,7 +280,7 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   /** The response was destroyed with bytes unread. */
   abort(): void {
     if (this.#over) {
-      this.#owner.onUnreadDestroyed(this);
+      this.#owner.onExchangeOver(this, false);
     } else if (this.#responseState === 'body' || this.#responseState === 'complete') {
       this.#sending.cut();
       this.#end(null);
@@ -307,8 +292,7 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   }
 
   fileno(): number {
-    const transport = this.#link?.transport;
-    return transport === undefined || transport.closed ? -1 : descriptorOf(transport.socket);
+    return this.#link?.transport.descriptor ?? -1;
   }
 
   reusable(): boolean {
@@ -345,7 +329,7 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     this.#sending.stop();
     if (keep === null) this.#link?.close();
     else keep.release();
-    this.#owner.onExchangeOver(this, keep);
+    this.#owner.onExchangeOver(this, keep !== null);
   }
 
   #forgetSignal(): void {
@@ -369,13 +353,13 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   }
 
   #phase(): Phase {
-    if (this.#link === null) return this.#owner.dialPhase;
+    if (this.#link === null) return this.#owner.phase;
     if (this.#responseState !== 'awaited') return 'body';
     return this.#sending.active ? 'send' : 'response';
   }
 
   #data(): ExchangeData {
-    const { bytesSent, bytesReceived } = this.#link?.transport ?? this.#owner.dialProgress;
+    const { bytesSent, bytesReceived } = this.#link?.transport ?? this.#owner.progress;
     return {
       method: this.method,
       url: this.url,
@@ -386,20 +370,9 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     };
   }
 
-  #debugHead(head: ResponseHead): void {
-    const version = head.version === 10 ? 'HTTP/1.0' : 'HTTP/1.1';
-    this.#owner.debug(`reply: ${JSON.stringify(`${version} ${String(head.status)} ${head.reason}\r\n`)}`);
-    for (const [name, value] of messageOf(head.fields)) this.#owner.debug(`header: ${name}: ${value}`);
-  }
-
   #step(event: ResponseEvent): void {
     this.#responseState = RESPONSE_STEPS[this.#responseState][event] ?? this.#responseState;
   }
-}
-
-/** Node shows descriptors of its own handles only here. */
-function descriptorOf(socket: object): number {
-  return (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 }
 
 function ignore(): void {}

@@ -1,5 +1,6 @@
 /**
- * Holds the one link of a connection: opens it when it is needed, shares a dial among those who wait for it, closes it.
+ * Holds the one link of a connection and the last exchange on it: opens the link when it is needed, shares a dial among those who wait
+ * for it, closes it when an exchange leaves it unusable.
  *
  * It knows when to dial and what the dial is doing, not what is sent over the link.
  */
@@ -7,10 +8,13 @@ import type * as net from 'node:net';
 import { Clock } from './clock.js';
 import { Connector } from './connector.js';
 import type { ConnectPlan } from './connector.js';
-import { TimeoutError } from './errors.js';
+import { NotConnected, TimeoutError } from './errors.js';
 import type { Phase } from './errors.js';
+import type { Exchange } from './exchange.js';
+import type { ExchangeOwner, OwnedExchange } from './exchange-owner.js';
 import type { Limits } from './limits.js';
 import { Link } from './link.js';
+import { afterPoll } from './transport/poll-barrier.js';
 
 /** Who waits for a dial: `connect`, an exchange, or both. */
 export interface LinkWaiter {
@@ -26,9 +30,11 @@ export interface LinkKeeperOptions {
   onConnected: (socket: net.Socket) => void;
 }
 
-export class LinkKeeper {
+export class LinkKeeper implements ExchangeOwner {
   /** The link, which may have been closed meanwhile; null before the first and after `drop`. */
   link: Link | null = null;
+  /** The last exchange, until it is over and its response was read. */
+  exchange: Exchange | null = null;
 
   readonly #options: LinkKeeperOptions;
   #connector: Connector | null = null;
@@ -65,6 +71,21 @@ export class LinkKeeper {
   get socket(): net.Socket | null {
     const transport = this.link?.transport;
     return transport === undefined || transport.closed ? null : transport.socket;
+  }
+
+  /** Starts an exchange on the link, or on a new one where that cannot be used. */
+  run(exchange: Exchange, mayDial: boolean): void {
+    const { link } = this;
+    if (link === null || !link.usable) {
+      this.#dialFor(exchange, mayDial);
+      return;
+    }
+    // What the peer sent or closed by now is seen before the request is written.
+    afterPoll(() => {
+      if (exchange.failure !== null) return;
+      if (link.usable) exchange.start(link);
+      else this.#dialFor(exchange, mayDial);
+    });
   }
 
   /** Opens a link for the waiter, who shares the dial that is under way if there is one. */
@@ -126,6 +147,35 @@ export class LinkKeeper {
     this.cancel(reason);
     this.link?.close();
     this.link = null;
+  }
+
+  #dialFor(exchange: Exchange, mayDial: boolean): void {
+    if (!mayDial) {
+      exchange.fail(new NotConnected('not connected, and autoOpen is false'));
+      return;
+    }
+    exchange.awaitConnection();
+    this.open({
+      onLink(link) {
+        exchange.start(link);
+      },
+      onError(error) {
+        exchange.fail(error);
+      },
+    });
+  }
+
+  // Of the exchange.
+
+  onExchangeOver(exchange: OwnedExchange, keep: boolean): void {
+    if (exchange !== this.exchange || keep) return;
+    this.drop(
+      new NotConnected(`the connection was closed: ${exchange.method} ${exchange.url} left it unusable`),
+    );
+  }
+
+  onConsumed(exchange: OwnedExchange): void {
+    if (exchange === this.exchange && exchange.claimed) this.exchange = null;
   }
 
   #remember({ phase, progress }: Connector): void {

@@ -5,7 +5,7 @@
  * caller's, is http.client's.
  */
 import type { Trailers } from './chunked-encoder.js';
-import { ContentLengthMismatch } from './errors.js';
+import { ContentLengthMismatch, describeFailure } from './errors.js';
 import type { InformationalResponse } from './informational.js';
 import { formatRequestHead } from './protocol/request-head.js';
 import { trimBlanks } from './protocol/grammar.js';
@@ -257,4 +257,10 @@ function parseDeclared(value: string): number {
     );
   }
   return declared;
+}
+
+/** The error, saying which request it is about: nothing of it was sent. */
+export function describedUnsent(error: unknown, { method, url }: RequestDraft): unknown {
+  describeFailure(error, { method, url, bytesSent: 0, bytesReceived: 0 });
+  return error;
 }

@@ -7,6 +7,8 @@
 import { ChunkedEncoder } from './chunked-encoder.js';
 import { MAX_MS } from './clock.js';
 import type { Clock } from './clock.js';
+import { traceHead } from './debug-output.js';
+import type { Trace } from './debug-output.js';
 import { ContentLengthMismatch } from './errors.js';
 import { REQUEST_STEPS } from './protocol/exchange-table.js';
 import type { RequestEvent, RequestState } from './protocol/exchange-table.js';
@@ -19,7 +21,7 @@ import { Upload } from './upload.js';
 /** The exchange. */
 export interface SendingOwner {
   /** Told each write, for debug output; null for none. */
-  readonly trace: ((line: string) => void) | null;
+  readonly trace: Trace | null;
   /** The whole request was handed to the socket. */
   onSent(): void;
   /** The socket has taken all of it, or will take no more: a response is due from now on. */
@@ -73,7 +75,7 @@ export class Sending {
   begin(transport: Transport): void {
     this.#transport = transport;
     const { head, body, expectsContinue, options } = this.#plan;
-    this.#owner.trace?.(`send: ${JSON.stringify(head)}`);
+    if (this.#owner.trace !== null) traceHead(this.#owner.trace, head);
     if (expectsContinue) {
       this.#step('head and wait');
       transport.send(head);

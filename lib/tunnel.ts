@@ -3,6 +3,8 @@
  *
  * It uses the parser of every other response, and leaves the transport paused with nothing read beyond what it reports.
  */
+import { traceHead, traceReply } from './debug-output.js';
+import type { Trace } from './debug-output.js';
 import { TunnelError, RemoteDisconnected } from './errors.js';
 import type { Limits } from './limits.js';
 import { messageOf } from './message.js';
@@ -20,6 +22,8 @@ export interface TunnelRequest {
   limits: Readonly<Limits>;
   /** Told the fields of the proxy's answer, whatever it is. */
   onAnswer: (headers: HTTPMessage) => void;
+  /** Takes debug output; null for none. */
+  trace: Trace | null;
 }
 
 /** `surplus`: bytes behind the answer; they belong to the tunnel. */
@@ -27,7 +31,9 @@ export type TunnelOpened = (error: Error | null, surplus: Buffer[]) => void;
 
 export function openTunnel(transport: Transport, request: TunnelRequest, done: TunnelOpened): void {
   transport.handler = new Handshake(transport, request, done);
-  transport.send(formatRequestHead('CONNECT', request.authority, request.fields));
+  const head = formatRequestHead('CONNECT', request.authority, request.fields);
+  if (request.trace !== null) traceHead(request.trace, head);
+  transport.send(head);
 }
 
 class Handshake implements TransportHandler, ResponseHandler {
@@ -76,9 +82,12 @@ class Handshake implements TransportHandler, ResponseHandler {
 
   onWriteError(): void {}
 
-  onInterim(): void {}
+  onInterim(head: ResponseHead): void {
+    if (this.#request.trace !== null) traceReply(this.#request.trace, head);
+  }
 
   onHead(head: ResponseHead): void {
+    if (this.#request.trace !== null) traceReply(this.#request.trace, head);
     const headers = messageOf(head.fields);
     this.#request.onAnswer(headers);
     // A 101 ends HTTP too, but only a 2xx opens a tunnel.

@@ -43,6 +43,8 @@ export class Upload {
   #turnBytes = 0;
   #blocked = false;
   #asked = false;
+  /** The iterator's own code runs. A generator cannot be told anything until it is left. */
+  #inSource = false;
   #exhausted = false;
   /** Everything the source gave has been framed; what is not written waits here. */
   #drained = false;
@@ -137,12 +139,16 @@ export class Upload {
         return;
       }
       let result: unknown;
+      this.#inSource = true;
       try {
         result = pieces.next();
       } catch (error) {
+        this.#inSource = false;
         this.#fail(error);
         return;
       }
+      this.#inSource = false;
+      if (this.#over) this.#cancel();
       if (isThenable(result)) {
         // Not raced against a stop: a promise that lives as long as the upload would keep every piece.
         result.then(this.#onResult, this.#onError);
@@ -239,9 +245,13 @@ export class Upload {
     this.#over = true;
     this.#waiting = [];
     this.#options.encoder?.destroy();
+    if (!this.#inSource) this.#cancel();
+    report();
+  }
+
+  #cancel(): void {
     const { source } = this.#body;
     if (source !== null && !this.#exhausted) cancelSource(source);
-    report();
   }
 }
 

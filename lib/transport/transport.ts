@@ -130,14 +130,23 @@ export class Transport {
     const managed = socket as ManagedSocket;
     managed[TRANSPORT] = this;
     this.#socket = managed;
+    // oxlint-disable typescript/unbound-method -- they are written for the socket as `this`
     managed.destroy = Transport.#destroySocket;
     managed.push = Transport.#pushSocket;
     managed.on('drain', Transport.#onDrain).on('error', Transport.#onError).on('close', Transport.#onClose);
+    // oxlint-enable typescript/unbound-method
     return this;
   }
 
   get socket(): net.Socket {
     return this.#socket as net.Socket;
+  }
+
+  /** The descriptor of the socket; -1 where the platform shows none, and once it is closed. */
+  get descriptor(): number {
+    // Node shows descriptors of its own handles only here.
+    const { _handle: handle } = this.socket as { _handle?: { fd?: number } | null };
+    return this.closed ? -1 : (handle?.fd ?? -1);
   }
 
   /** Who is told what happens; null for nobody. */

@@ -87,7 +87,9 @@ export class FedResponse implements BodySource {
     this.#schedule();
   }
 
-  done(): void {}
+  done(): void {
+    this.dones++;
+  }
 
   abort(error: Error | null): void {
     this.aborts.push(error);
