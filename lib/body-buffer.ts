@@ -2,11 +2,19 @@
  * The received and unread bytes of a body, and the ways of reading them that http.client has: by count, by line, into a buffer.
  *
  * One position for all of them. It waits for bytes but knows no stream: who feeds it (`deliver`, `finish`, `fail`) and who asks for more
- * (`ask`) is the owner's business, and so is that only one of its readers runs at a time. An end or a failure is met only behind the
+ * is the owner's business, and so is that only one of its readers runs at a time. An end or a failure is met only behind the
  * bytes that came before it.
  */
 import { BodyQueue } from './body-queue.js';
 import { IncompleteRead } from './errors.js';
+
+/** Whose buffer it is: a stream. */
+export interface BodyBufferOwner {
+  /** A reader wants bytes and has none. */
+  onAsk(): void;
+  /** A reader is about to be given this. */
+  onFailureMet(error: Error): void;
+}
 
 interface PieceWaiter {
   resolve: (piece: Buffer | null) => void;
@@ -25,8 +33,7 @@ export class BodyBuffer {
   /** Bytes of the body received so far. */
   receivedBytes = 0;
 
-  readonly #ask: () => void;
-  readonly #onFailureMet: (error: Error) => void;
+  readonly #owner: BodyBufferOwner;
   /** A reader waits for bytes, the end or a failure. */
   #wake: (() => void) | null = null;
   /** The loop of an iterator waits: served without the queue. */
@@ -37,13 +44,8 @@ export class BodyBuffer {
   /** Whether the last reader brought its own memory, as the next one then will. */
   fillsViews = false;
 
-  /**
-   * @param ask - called when a reader wants bytes and has none
-   * @param onFailureMet - called with what a reader is about to be given
-   */
-  constructor(ask: () => void, onFailureMet: (error: Error) => void) {
-    this.#ask = ask;
-    this.#onFailureMet = onFailureMet;
+  constructor(owner: BodyBufferOwner) {
+    this.#owner = owner;
   }
 
   /** Whether a reader waits. */
@@ -127,7 +129,7 @@ export class BodyBuffer {
       else if (this.complete) resolve(null);
       else {
         this.#pieceWaiter = { resolve, reject };
-        this.#ask();
+        this.#owner.onAsk();
       }
     });
   }
@@ -217,7 +219,7 @@ export class BodyBuffer {
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-      this.#ask();
+      this.#owner.onAsk();
       await woken;
     }
     return true;
@@ -225,7 +227,7 @@ export class BodyBuffer {
 
   #meetFailure(partial: Buffer): Error {
     const error = this.failureWith(partial);
-    this.#onFailureMet(error);
+    this.#owner.onFailureMet(error);
     return error;
   }
 

@@ -86,7 +86,7 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     this.claimed = true;
     if (this.failure !== null) return Promise.reject(this.failure.error);
     // Whoever asks for the response hears of a failed request here.
-    this.sent.catch(ignore);
+    if (this.#sending.pending) this.sent.catch(ignore);
     if (this.response !== null) return Promise.resolve(this.response);
     return new Promise((resolve, reject) => {
       this.#headWaiter = { resolve, reject };
@@ -257,7 +257,13 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   onWriteError(): void {
     if (!this.#sending.active) return;
     this.#sending.stop();
-    this.onResponseDue();
+    if (this.#responseState === 'awaited') {
+      this.onResponseDue();
+    } else {
+      // There is a response. Its reader may have paused it, so nothing further from the socket can be waited for.
+      this.#sending.cut();
+      this.#settle();
+    }
   }
 
   onFailure(error: Error): void {

@@ -53,9 +53,11 @@ function readFrom(source: Readable, reader: HeadReader): Promise<void> {
       for (;;) {
         const piece = source.read() as Uint8Array | string | null;
         if (piece === null) return;
-        const bytes =
-          typeof piece === 'string' ? Buffer.from(piece, source.readableEncoding ?? 'utf8') : asBuffer(piece);
         try {
+          const bytes =
+            typeof piece === 'string'
+              ? Buffer.from(piece, source.readableEncoding ?? 'utf8')
+              : asBuffer(piece);
           const used = reader.write(bytes, 0);
           if (!reader.done) continue;
           // In the same tick as read(): a source that has ended meanwhile takes nothing back.
@@ -78,7 +80,10 @@ function readFrom(source: Readable, reader: HeadReader): Promise<void> {
       });
     };
     source.on('readable', onReadable).on('end', onEnd).on('error', onError).on('close', onEnd);
-    onReadable();
+    // Of a stream that is over already, nothing will be heard.
+    if (source.errored !== null) onError(source.errored);
+    else if (source.readableEnded || source.destroyed) onEnd();
+    else onReadable();
   });
 }
 

@@ -105,7 +105,7 @@ export function planRequest(
 
 function completePlan(
   draft: RequestDraft,
-  caller: CallerFields,
+  caller: Readonly<CallerFields>,
   body: PlannedBody | null,
   options: RequestOptions,
   bodyLater: boolean,
@@ -168,7 +168,7 @@ const EMPTY_BODY: PlannedBody = {
 /** Names the trailers in the head where they are known, as a recipient that merges them wants to know (RFC 9110 §6.6.2). */
 function addTrailerField(
   fields: string[],
-  caller: CallerFields,
+  caller: Readonly<CallerFields>,
   trailers: Trailers | undefined,
   chunked: boolean,
 ): void {
@@ -192,17 +192,20 @@ function checkOptions(options: RequestOptions): void {
   if (trailers !== undefined && typeof trailers !== 'function') trailerFields(trailers);
 }
 
-function readCallerFields(fields: readonly string[]): CallerFields {
-  const caller: CallerFields = {
-    host: false,
-    acceptEncoding: false,
-    contentLength: null,
-    transferEncoding: null,
-    contentType: null,
-    trailer: false,
-    expectsContinue: false,
-    closes: false,
-  };
+const NO_CALLER_FIELDS: Readonly<CallerFields> = {
+  host: false,
+  acceptEncoding: false,
+  contentLength: null,
+  transferEncoding: null,
+  contentType: null,
+  trailer: false,
+  expectsContinue: false,
+  closes: false,
+};
+
+function readCallerFields(fields: readonly string[]): Readonly<CallerFields> {
+  if (fields.length === 0) return NO_CALLER_FIELDS;
+  const caller: CallerFields = { ...NO_CALLER_FIELDS };
   for (let i = 0; i < fields.length; i += 2) {
     const value = fields[i + 1] as string;
     switch ((fields[i] as string).toLowerCase()) {

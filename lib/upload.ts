@@ -139,22 +139,28 @@ export class Upload {
         return;
       }
       let result: unknown;
-      this.#inSource = true;
       try {
-        result = pieces.next();
+        result = this.#next(pieces);
       } catch (error) {
-        this.#inSource = false;
         this.#fail(error);
         return;
       }
-      this.#inSource = false;
-      if (this.#over) this.#cancel();
       if (isThenable(result)) {
         // Not raced against a stop: a promise that lives as long as the upload would keep every piece.
         result.then(this.#onResult, this.#onError);
         return;
       }
       this.#take(result as IteratorResult<unknown>);
+    }
+  }
+
+  #next(pieces: NonNullable<Source['pieces']>): unknown {
+    this.#inSource = true;
+    try {
+      return pieces.next();
+    } finally {
+      this.#inSource = false;
+      if (this.#over) this.#cancel();
     }
   }
 

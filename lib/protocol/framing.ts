@@ -24,8 +24,9 @@ export interface Framing {
 
 /** What the fields say about framing, gathered in one pass. */
 interface FramingFields {
-  contentLength: string[];
-  transferEncoding: string[];
+  /** Null without the field; several are joined with a comma, which makes them unusable. */
+  contentLength: string | null;
+  transferEncoding: string | null;
   close: boolean;
   keepAlive: boolean;
 }
@@ -42,20 +43,23 @@ export function decideFraming(method: string, line: StatusLine, fields: readonly
     return { kind: 'switch', length: 0, keepAlive: false };
   }
   // Also without a body: a peer whose framing fields contradict each other is out of step with somebody.
-  const coding = transferEncoding === NONE ? null : transferEncoding.join(', ');
-  if (coding !== null && contentLength !== NONE) {
-    throw new BadHeader(`Transfer-Encoding: ${coding}`, 'Transfer-Encoding beside Content-Length');
+  if (transferEncoding !== null && contentLength !== null) {
+    throw new BadHeader(`Transfer-Encoding: ${transferEncoding}`, 'Transfer-Encoding beside Content-Length');
   }
-  const length = contentLength === NONE ? null : parseContentLength(contentLength);
+  const length = contentLength === null ? null : parseContentLength(contentLength);
   if (method === 'HEAD' || status < 200 || status === 204 || status === 304) {
     return { kind: 'none', length: 0, keepAlive };
   }
-  if (coding !== null) {
+  if (transferEncoding !== null) {
     if (version === 10) {
-      throw new BadHeader(`Transfer-Encoding: ${coding}`, 'Transfer-Encoding in an HTTP/1.0 response');
+      throw new BadHeader(
+        `Transfer-Encoding: ${transferEncoding}`,
+        'Transfer-Encoding in an HTTP/1.0 response',
+      );
     }
-    if (!isChunkedOnly(coding)) {
-      throw new UnknownTransferEncoding(`unknown transfer encoding ${JSON.stringify(coding.slice(0, 80))}`);
+    if (!isChunkedOnly(transferEncoding)) {
+      const text = JSON.stringify(transferEncoding.slice(0, 80));
+      throw new UnknownTransferEncoding(`unknown transfer encoding ${text}`);
     }
     return { kind: 'chunked', length: null, keepAlive };
   }
@@ -63,31 +67,39 @@ export function decideFraming(method: string, line: StatusLine, fields: readonly
   return { kind: 'until close', length: null, keepAlive: false };
 }
 
-const NONE: string[] = [];
-
 function gather(fields: readonly string[]): FramingFields {
-  let contentLength = NONE;
-  let transferEncoding = NONE;
-  let close = false;
-  let keepAlive = false;
+  const found: FramingFields = {
+    contentLength: null,
+    transferEncoding: null,
+    close: false,
+    keepAlive: false,
+  };
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
+    const value = fields[i + 1] as string;
     // Only three lengths matter, so most names are never looked at.
     if (name.length === 14) {
-      if (name.toLowerCase() === 'content-length')
-        contentLength = [...contentLength, fields[i + 1] as string];
+      if (name.toLowerCase() === 'content-length') found.contentLength = join(found.contentLength, value);
     } else if (name.length === 17) {
       if (name.toLowerCase() === 'transfer-encoding')
-        transferEncoding = [...transferEncoding, fields[i + 1] as string];
+        found.transferEncoding = join(found.transferEncoding, value);
     } else if (name.length === 10 && name.toLowerCase() === 'connection') {
-      for (const option of (fields[i + 1] as string).toLowerCase().split(',')) {
-        const token = trimBlanks(option);
-        if (token === 'close') close = true;
-        else if (token === 'keep-alive') keepAlive = true;
-      }
+      readConnection(value, found);
     }
   }
-  return { contentLength, transferEncoding, close, keepAlive };
+  return found;
+}
+
+function join(before: string | null, value: string): string {
+  return before === null ? value : `${before}, ${value}`;
+}
+
+function readConnection(value: string, found: FramingFields): void {
+  for (const option of value.toLowerCase().split(',')) {
+    const token = trimBlanks(option);
+    if (token === 'close') found.close = true;
+    else if (token === 'keep-alive') found.keepAlive = true;
+  }
 }
 
 /** Exactly one member, `chunked`; empty members of the list do not count (RFC 9110 §5.6.1.2). */
@@ -101,11 +113,10 @@ function isChunkedOnly(value: string): boolean {
 }
 
 /** `1*DIGIT`, once, never rounded: a value that a number cannot hold exactly is refused. */
-function parseContentLength(values: readonly string[]): number {
-  const value = values[0] as string;
+function parseContentLength(value: string): number {
   const number = Number(value);
-  if (values.length > 1 || !/^[0-9]+$/.test(value) || !Number.isSafeInteger(number)) {
-    throw new BadHeader(`Content-Length: ${values.join(', ')}`, 'an unusable Content-Length');
+  if (!/^[0-9]+$/.test(value) || !Number.isSafeInteger(number)) {
+    throw new BadHeader(`Content-Length: ${value}`, 'an unusable Content-Length');
   }
   return number;
 }

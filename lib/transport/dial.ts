@@ -145,6 +145,8 @@ class Race {
     };
     socket.on('error', failed).on('close', closed);
     socket.once('connect', () => {
+      // `tls.connect` ignores the option: Nagle would hold back each piece of a body for the peer's delayed ACK.
+      socket.setNoDelay(true);
       this.#won(socket);
       if (this.#options.tls === null) finished();
     });
