@@ -190,16 +190,13 @@ export class Link implements TransportHandler, ResponseHandler {
   #peerEnded(user: LinkUser, error: Error | null): void {
     // What broke the sending explains a missing response better than the missing response does.
     const cause = error ?? (this.#parser.started ? null : this.transport.writeError);
-    // A framed body tells how much of it is missing, however it was cut short.
-    const cutShort = this.#parser.body !== null && !this.#parser.untilClose;
-    if (cause !== null && !cutShort) {
+    if (cause !== null) {
       user.onFailure(cause);
       return;
     }
     try {
       this.#parser.end();
     } catch (failure) {
-      if (cause !== null) (failure as Error).cause = cause;
       user.onFailure(failure as Error);
     }
   }

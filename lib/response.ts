@@ -206,10 +206,11 @@ export class HTTPResponse extends BodyStream {
       let discarded = 0;
       for (;;) {
         if (this.length !== null && discarded + this.length > maxBytes) break;
-        const piece = await this.read1();
-        if (piece.length === 0) return this.#context.reusable();
-        discarded += piece.length;
+        const { length } = await this.peek();
+        if (length === 0) return this.#context.reusable();
+        discarded += length;
         if (discarded > maxBytes) break;
+        await this.read1(length);
       }
     } catch (error) {
       if (!limit.expired) throw error;

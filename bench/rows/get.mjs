@@ -1,0 +1,98 @@
+// The rows of many small exchanges: requests per CPU second and latency, plain, over TLS and through pools.
+import { SMALL_BODY_BYTES } from '../servers/bodies.mjs';
+
+const perCpuSecond = {
+  figure: 'requests per CPU second',
+  better: 'more',
+  sample: (cost, units) => units / (cost.cpu / 1e6),
+};
+const small = (connections) => () => ({ connections, bytes: SMALL_BODY_BYTES, path: '/' });
+const plan = {
+  full: { rounds: 7, units: 60_000, warmUp: 40_000 },
+  quick: { rounds: 3, units: 5_000, warmUp: 5_000 },
+};
+
+export const getRows = [
+  {
+    name: 'get-small-32',
+    title: 'small GET, 32 connections each in a loop',
+    ...perCpuSecond,
+    ...plan,
+    options: small(32),
+    subjects: [
+      { label: 'millrace', module: 'millrace', workload: 'get' },
+      { label: 'undici request', module: 'undici', workload: 'get' },
+      { label: 'undici dispatch', module: 'undici', workload: 'dispatch' },
+      { label: 'raw socket', module: 'raw', workload: 'get' },
+    ],
+    comparisons: [
+      { against: 'undici request', atLeast: 1.5 },
+      { against: 'undici dispatch', atLeast: 1.0 },
+      { against: 'raw socket' },
+    ],
+  },
+  {
+    name: 'get-latency-1',
+    title: 'small GET, 1 connection',
+    figure: 'p50 latency, µs',
+    better: 'less',
+    full: { rounds: 7, units: 10_000, warmUp: 10_000 },
+    quick: { rounds: 3, units: 1_500, warmUp: 2_000 },
+    sample: (cost) => cost.p50,
+    options: small(1),
+    subjects: [
+      { label: 'millrace', module: 'millrace', workload: 'latency' },
+      { label: 'undici request', module: 'undici', workload: 'latency' },
+      { label: 'raw socket', module: 'raw', workload: 'latency' },
+    ],
+    comparisons: [{ against: 'undici request', atMost: 1.0 }, { against: 'raw socket' }],
+  },
+  {
+    name: 'tls-get-small-32',
+    title: 'small GET over TLS, 32 connections',
+    figure: 'CPU per request, µs',
+    better: 'less',
+    full: { rounds: 7, units: 40_000, warmUp: 20_000 },
+    quick: { rounds: 3, units: 5_000, warmUp: 5_000 },
+    sample: (cost, units) => cost.cpu / units,
+    tls: true,
+    options: small(32),
+    subjects: [
+      { label: 'millrace', module: 'millrace', workload: 'get' },
+      { label: 'undici request', module: 'undici', workload: 'get' },
+      { label: 'raw TLS socket', module: 'raw', workload: 'get' },
+    ],
+    comparisons: [{ against: 'undici request', atMost: 0.85 }, { against: 'raw TLS socket' }],
+  },
+  {
+    name: 'pool-32',
+    title: 'small GET through a pool of 32',
+    ...perCpuSecond,
+    ...plan,
+    options: small(32),
+    subjects: [
+      { label: 'millrace', module: 'millrace', workload: 'pool' },
+      { label: 'undici Pool', module: 'undici', workload: 'pool' },
+    ],
+    comparisons: [{ against: 'undici Pool', atLeast: 1.5 }],
+  },
+  {
+    name: 'scale-connections',
+    title: 'small GET, 1,000 connections against 10',
+    figure: 'CPU per request, µs',
+    better: 'less',
+    full: { rounds: 5, units: 60_000, warmUp: 60_000 },
+    quick: { rounds: 2, units: 5_000, warmUp: 5_000 },
+    sample: (cost, units) => cost.cpu / units,
+    subjects: [
+      { label: 'millrace, 1,000', module: 'millrace', workload: 'get', options: small(1000)() },
+      { label: 'millrace, 10', module: 'millrace', workload: 'get', options: small(10)() },
+      { label: 'undici, 1,000', module: 'undici', workload: 'get', options: small(1000)() },
+      { label: 'undici, 10', module: 'undici', workload: 'get', options: small(10)() },
+    ],
+    comparisons: [
+      { of: 'millrace, 1,000', against: 'millrace, 10', atMost: 1.4 },
+      { of: 'undici, 1,000', against: 'undici, 10' },
+    ],
+  },
+];

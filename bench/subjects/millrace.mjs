@@ -1,0 +1,139 @@
+// How the bench calls millrace: the published bundle, one connection per client, a new connection never needed.
+import { pathToFileURL } from 'node:url';
+import { BodyCheck } from '../body-check.mjs';
+import { bodySource, checkCount, inLoops, latencies } from './loops.mjs';
+
+async function library(options) {
+  try {
+    return await import(pathToFileURL(options.library).href);
+  } catch (cause) {
+    if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw Object.assign(new Error('not built'), { unavailable: true });
+  }
+}
+
+async function connector(options) {
+  const { HTTPConnection, HTTPSConnection } = await library(options);
+  if (options.tunnel) {
+    return () => {
+      const connection = new HTTPSConnection('127.0.0.1', options.plainPort, { context: { ca: options.ca } });
+      connection.setTunnel('127.0.0.1', options.port);
+      return connection;
+    };
+  }
+  if (!options.ca) return () => new HTTPConnection('127.0.0.1', options.port);
+  return () => new HTTPSConnection('127.0.0.1', options.port, { context: { ca: options.ca } });
+}
+
+async function getOnce(client, path) {
+  const { connection, check } = client;
+  await connection.request('GET', path);
+  const response = await connection.getResponse();
+  for await (const piece of response) check.piece(piece);
+  check.end();
+}
+
+async function getLoop(client, budget) {
+  const { connection, check } = client;
+  while (budget.left-- > 0) {
+    await connection.request('GET', '/');
+    const response = await connection.getResponse();
+    for await (const piece of response) check.piece(piece);
+    check.end();
+  }
+}
+
+async function clients(options, count) {
+  const connect = await connector(options);
+  return Array.from({ length: count }, () => ({
+    connection: connect(),
+    check: new BodyCheck(options.bytes, options.period),
+  }));
+}
+
+export async function get(options) {
+  const all = await clients(options, options.connections);
+  return { run: (count) => inLoops(all, count, getLoop) };
+}
+
+export async function latency(options) {
+  const [client] = await clients(options, 1);
+  return { run: (count) => latencies(() => getOnce(client, '/'), count) };
+}
+
+export async function download(options) {
+  const [client] = await clients(options, 1);
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) await getOnce(client, options.path);
+    },
+  };
+}
+
+export async function downloadInto(options) {
+  const [{ connection, check }] = await clients(options, 1);
+  const view = new Uint8Array(options.viewBytes);
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) {
+        await connection.request('GET', options.path);
+        const response = await connection.getResponse();
+        for (let size; (size = await response.readinto(view)) > 0;) check.piece(view, size);
+        check.end();
+      }
+    },
+  };
+}
+
+export async function upload(options) {
+  const [{ connection }] = await clients(options, 1);
+  const source = bodySource(options);
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) {
+        await connection.request('PUT', '/sink', source());
+        const response = await connection.getResponse();
+        checkCount(await response.text(), options.bytes);
+      }
+    },
+  };
+}
+
+export async function pool(options) {
+  const { HTTPConnectionPool } = await library(options);
+  if (HTTPConnectionPool === undefined) {
+    throw Object.assign(new Error('not built'), { unavailable: true });
+  }
+  const shared = new HTTPConnectionPool(`http://127.0.0.1:${options.port}`, {
+    maxConnections: options.connections,
+  });
+  const checks = Array.from(
+    { length: options.connections },
+    () => new BodyCheck(options.bytes, options.period),
+  );
+  return {
+    run: (count) =>
+      inLoops(checks, count, async (check, budget) => {
+        while (budget.left-- > 0) {
+          const response = await shared.request('GET', '/');
+          for await (const piece of response) check.piece(piece);
+          check.end();
+        }
+      }),
+  };
+}
+
+/** Each unit opens one more connection, does one exchange on it and leaves it idle. */
+export async function idle(options) {
+  const connect = await connector(options);
+  const kept = [];
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) {
+        const client = { connection: connect(), check: new BodyCheck(options.bytes, options.period) };
+        kept.push(client);
+        await getOnce(client, '/');
+      }
+    },
+  };
+}
