@@ -83,7 +83,10 @@ export class Transport {
     encoding?: BufferEncoding,
   ): boolean {
     const more = prototypeOf(this).push.call(this, chunk, encoding);
-    if (chunk === null) this[TRANSPORT].#finished();
+    if (chunk === null) {
+      this[TRANSPORT].#endPushed = true;
+      this[TRANSPORT].#finishWhenRead();
+    }
     return more;
   };
 
@@ -107,6 +110,8 @@ export class Transport {
   #socket: ManagedSocket | null = null;
   #target: Uint8Array | null = null;
   #paused = false;
+  /** The end has come; it is seen when the bytes before it were. */
+  #endPushed = false;
   #ended = false;
   #corked = false;
   #error: Error | null = null;
@@ -121,6 +126,7 @@ export class Transport {
     socket.on('data', (bytes: Buffer) => {
       this.bytesReceived += bytes.length;
       this.#handler.onBytes(bytes, true);
+      if (this.#endPushed) this.#finishWhenRead();
     });
     return this.attach(socket);
   }
@@ -262,8 +268,9 @@ export class Transport {
     return !this.#paused;
   }
 
-  #finished(): void {
-    if (this.#ended) return;
+  /** While a flowing socket is paused, bytes wait in it that came before its end. */
+  #finishWhenRead(): void {
+    if (this.#ended || this.socket.readableLength > 0) return;
     this.#ended = true;
     this.#handler.onEnd();
   }
