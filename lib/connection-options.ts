@@ -74,6 +74,7 @@ export function tlsOptions(host: string, isAddress: boolean, options: TLSOptions
   };
 }
 
-function secureContextOf(context: tls.SecureContext | tls.SecureContextOptions): tls.SecureContext {
+/** A context as Node wants it. Making one parses certificates, so it is worth keeping. */
+export function secureContextOf(context: tls.SecureContext | tls.SecureContextOptions): tls.SecureContext {
   return 'context' in context ? context : loadTLS().createSecureContext(context);
 }

@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
 import { HTTPConnection } from './connection.js';
-import { tlsOptions } from './connection-options.js';
+import { secureContextOf, tlsOptions } from './connection-options.js';
 import type { HTTPSConnectionOptions } from './connection-options.js';
 import { HTTPS_PORT } from './status.js';
 
@@ -13,7 +13,7 @@ import { HTTPS_PORT } from './status.js';
 export class HTTPSConnection extends HTTPConnection {
   static override readonly defaultPort: number = HTTPS_PORT;
 
-  readonly #tls: HTTPSConnectionOptions;
+  #tls: HTTPSConnectionOptions;
   #session: Buffer | undefined;
   /** Whose session that is. Node does not check the names of a resumed peer, so it is offered to no other (a tunnel may be set anew). */
   #sessionHost: string | null = null;
@@ -31,6 +31,8 @@ export class HTTPSConnection extends HTTPConnection {
   protected override serverTLS(host: string): tls.ConnectionOptions {
     if (this.#sessionHost !== null && this.#sessionHost !== host) this.#session = undefined;
     this.#sessionHost = host;
+    const { context } = this.#tls;
+    if (context !== undefined) this.#tls = { ...this.#tls, context: secureContextOf(context) };
     return tlsOptions(host, isIP(host) !== 0, { ...this.#tls, session: this.#session });
   }
 
