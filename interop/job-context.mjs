@@ -44,12 +44,6 @@ export class JobContext {
     );
   }
 
-  pool(origin, options) {
-    const pool = new this.millrace.HTTPConnectionPool(origin, options);
-    this.#open.push(() => pool.destroy());
-    return pool;
-  }
-
   #keep(connection) {
     this.#open.push(() => connection.close());
     return connection;

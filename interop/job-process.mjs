@@ -41,11 +41,11 @@ export class JobProcess {
     }
   }
 
-  /** Starts the process if need be; resolves with the names that the library exports, when it was started. */
+  /** Starts the process if need be. */
   async start() {
-    if (this.#child !== undefined) return undefined;
+    if (this.#child !== undefined) return;
     this.#child = fork(RUNNER, { serialization: 'advanced' });
-    return (await this.#ask(this.#hello, START_LIMIT_MS)).exports;
+    await this.#ask(this.#hello, START_LIMIT_MS);
   }
 
   /** Runs job number `job` and resolves with its { outcome, words }. */

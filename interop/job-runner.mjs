@@ -51,7 +51,7 @@ process.on('message', async (message) => {
   if (message.world !== undefined) {
     ({ world } = message);
     millrace = await import(message.library);
-    process.send({ exports: Object.keys(millrace) });
+    process.send({ ready: true });
   } else {
     process.send(await runJob(JOBS[message.job], millrace, world, message.limitMs));
   }

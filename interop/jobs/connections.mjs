@@ -248,42 +248,7 @@ const abandoned = {
   },
 };
 
-const pooled = ['nginx', 'apache2', 'haproxy', 'lighttpd', 'caddy'].map((server) => ({
-  server,
-  title: 'a pool of eight connections serves 200 downloads at once',
-  exports: ['HTTPConnectionPool'],
-  run: async (context) => {
-    const pool = context.pool(`http://127.0.0.1:${context.port(server)}`, { maxConnections: 8 });
-    const sizes = SIZES.filter((size) => size < LARGE);
-    const one = async (number) => {
-      const size = sizes[number % sizes.length];
-      const response = await pool.request('GET', `/files/${size}.bin`);
-      assert.equal(response.status, 200);
-      assert.ok(pool.stats.open <= 8, `${pool.stats.open} connections open`);
-      await assertFile(response, context.files.get(size));
-    };
-    await Promise.all(Array.from({ length: 200 }, (_, number) => one(number)));
-    assert.deepEqual([pool.stats.busy, pool.stats.waiting], [0, 0]);
-    await pool.close();
-  },
-}));
-
-const redirected = {
-  server: 'nginx',
-  title: 'a one-call request follows a redirect when it is allowed to, and else shows it',
-  exports: ['request'],
-  run: async (context) => {
-    const url = `http://127.0.0.1:${context.port('nginx')}/moved`;
-    const shown = await context.millrace.request('GET', url);
-    assert.equal(shown.status, 307);
-    await shown.readall();
-    const followed = await context.millrace.request('GET', url, null, {}, { redirects: 1 });
-    assert.equal(followed.status, 200);
-    await assertFile(followed, context.files.get(1_000));
-  },
-};
-
 export const connections = [
   ...[many, idle, shortLived, http10, http11, old, untilClose, cut].flat(),
-  ...[unix, abandoned, pooled, redirected].flat(),
+  ...[unix, abandoned].flat(),
 ];

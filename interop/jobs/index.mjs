@@ -1,6 +1,6 @@
 // All jobs, in the order in which the report names them: by server, then by theme.
-// A job is { server, title, run, needs?, exports?, limitMs? }: `server` is its name in the report, `needs` the processes it
-// talks to (by default the one of that name), `exports` the names it needs from the library besides the connection classes.
+// A job is { server, title, run, needs?, limitMs? }: `server` is its name in the report, `needs` the processes it
+// talks to (by default the one of that name).
 import { connections } from './connections.mjs';
 import { downloads } from './downloads.mjs';
 import { events } from './events.mjs';

@@ -173,29 +173,7 @@ const wrongName = forProxies(({ open }) => ({
   },
 }));
 
-const pooled = forProxies((proxy) => ({
-  title: 'a pool with a proxy and its credentials: absolute-form for http, a tunnel for https',
-  exports: ['HTTPConnectionPool'],
-  run: async (context) => {
-    const { user, password } = CREDENTIALS;
-    const options = {
-      proxy: `http://${user}:${password}@127.0.0.1:${context.port(...proxy.guarded)}`,
-      context: { ca: context.authority },
-    };
-    for (const each of [origin(context), `https://localhost:${context.port('nginx', 'tls')}`]) {
-      const pool = context.pool(each, options);
-      const get20 = Array.from({ length: 20 }, async () => {
-        const response = await pool.request('GET', `/files/${MEDIUM}.bin`);
-        assert.equal(response.status, 200);
-        await assertFile(response, context.files.get(MEDIUM));
-      });
-      await Promise.all(get20);
-      await pool.close();
-    }
-  },
-}));
-
 export const proxies = [
   ...[absoluteForm, tunnels, plainTunnels, refusedInside, guarded].flat(),
-  ...[guardedAbsoluteForm, unreachable, wrongName, pooled].flat(),
+  ...[guardedAbsoluteForm, unreachable, wrongName].flat(),
 ];
