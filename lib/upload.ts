@@ -55,11 +55,6 @@ export class Upload {
     this.#options = options;
   }
 
-  /** Whether bytes wait that the target has no room for. */
-  get blocked(): boolean {
-    return this.#blocked;
-  }
-
   start(): void {
     const { encoder, onFailure } = this.#options;
     if (encoder !== null) {

@@ -165,10 +165,6 @@ export class Transport {
     return this.#ended;
   }
 
-  get paused(): boolean {
-    return this.#paused;
-  }
-
   /** Bytes written that the socket has not taken yet. */
   get pendingBytes(): number {
     return this.socket.writableLength;
