@@ -62,7 +62,7 @@ const PLACES: readonly {
   },
   {
     name: 'behind HTTP/1.1',
-    parts: [' ', '2', '0', '\t', 'a', '\r', '\n', '\u00ff'],
+    parts: [' ', '200', '2', '0', '\t', 'a', '\r', '\n', '\u00ff'],
     most: 4,
     wire: (text) => `HTTP/1.1${text}\r\n${END}`,
   },
