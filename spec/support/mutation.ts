@@ -50,7 +50,7 @@ export interface Mutation {
 }
 
 /** A fraction of a length. Not `fc.double`, whose values lie close to 0 for the most part. */
-export const place: fc.Arbitrary<number> = fc
+export const fraction: fc.Arbitrary<number> = fc
   .noBias(fc.integer({ min: 0, max: 0xfffff }))
   .map((number) => number / 0x100000);
 
@@ -65,7 +65,7 @@ export const mutation: fc.Arbitrary<Mutation> = fc.record({
     'duplicate line',
     'truncate',
   ),
-  place,
+  place: fraction,
   atDelimiter: fc.boolean(),
   choice: fc.nat(0xffff),
 });

@@ -7,7 +7,7 @@ import type { Limits } from '../../lib/limits.js';
 import { DEFAULT_LIMITS } from '../../lib/limits.js';
 import { someLimits, validResponse } from './arbitrary-response.js';
 import type { ValidResponse } from './arbitrary-response.js';
-import { mutate, mutation, place } from './mutation.js';
+import { fraction, mutate, mutation } from './mutation.js';
 import { cutAt, differenceFromStrict, readPieces, singleBytes, textOf } from './parser-reading.js';
 import type { Reading } from './strict-response.js';
 import { readStrictly } from './strict-response.js';
@@ -20,7 +20,7 @@ export interface Exhibit {
   readonly limits: Readonly<Limits>;
 }
 
-const cuts = fc.array(place, { maxLength: 6 });
+const cuts = fc.array(fraction, { maxLength: 6 });
 const mutations = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(mutation) },
   { weight: 1, arbitrary: fc.array(mutation, { minLength: 2, maxLength: 4 }) },
