@@ -269,7 +269,9 @@ describe('a connection that is reset within a body', () => {
         expect(error, reader).to.include({ method: 'GET', url: '/reset', phase: 'body' });
         expect(error.bytesReceived).to.equal(head.length + 6);
         expect(error, reader).to.include({ code: 'ECONNRESET' });
-        expect(await rejection(response.readall())).to.include({ code: (error as NodeJS.ErrnoException).code });
+        expect(await rejection(response.readall())).to.include({
+          code: (error as NodeJS.ErrnoException).code,
+        });
         connection.close();
       }
     });
