@@ -7,7 +7,6 @@
  */
 import type { Readable } from 'node:stream';
 import { BodyBuffer } from './body-buffer.js';
-import type { BodyBufferOwner } from './body-buffer.js';
 import { BodyIterator, decodedPieces } from './body-iterator.js';
 import { BodyReaders } from './body-readers.js';
 import { IncompleteRead } from './errors.js';
@@ -34,7 +33,7 @@ const EMPTY = Buffer.alloc(0);
 function ignore(): void {}
 
 /** A body that its owner feeds (`deliver`, `finish`, `fail`) and its user reads. */
-export class BodyStream extends BodyReaders implements BodyBufferOwner {
+export class BodyStream extends BodyReaders {
   #source: BodySource;
   readonly #buffer: BodyBuffer;
   /** Node's machinery asked for bytes and has not been served. */
