@@ -176,11 +176,13 @@ export class BodyStream extends BodyReaders {
 
   // Node's side.
 
+  /** @internal */
   override _read(): void {
     this.#wanted = true;
     if (!this.#busy) this.#serve();
   }
 
+  /** Node's `Readable.read`: `size` bytes, or all that are buffered; null when there are not so many. */
   override read(size?: number): Buffer | null;
   // Node's own type of it, so that a response fits wherever a `NodeJS.ReadableStream` is asked for.
   override read(size?: number): ReturnType<Readable['read']>;
@@ -199,6 +201,7 @@ export class BodyStream extends BodyReaders {
     return this;
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     const source = this.#source;
     const buffer = this.#buffer;

@@ -36,6 +36,7 @@ export class ChunkedDecoder extends Transform {
     return this.#trailers;
   }
 
+  /** @internal */
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     // The reader moves bytes about in what it is given, and these are the caller's.
     const bytes = Buffer.from(chunk);
@@ -52,6 +53,7 @@ export class ChunkedDecoder extends Transform {
     done(failure);
   }
 
+  /** @internal */
   override _flush(done: TransformCallback): void {
     try {
       this.#reader.end();

@@ -55,6 +55,7 @@ export class ChunkedEncoder extends Transform {
     this.#staged = EMPTY;
   }
 
+  /** @internal */
   override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     const size = piece.length;
     if (size > 0) {
@@ -75,6 +76,7 @@ export class ChunkedEncoder extends Transform {
     done();
   }
 
+  /** @internal */
   override _flush(done: TransformCallback): void {
     const trailers = this.#trailers;
     if (typeof trailers !== 'function') {

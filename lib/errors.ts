@@ -29,6 +29,7 @@ export interface ExchangeData {
 
 /** Base of every exception of this library. Wrong arguments are `TypeError`s, and socket errors stay Node's own. */
 export class HTTPException extends Error implements ExchangeData {
+  /** The name of the class. */
   override name = 'HTTPException';
   /** Stable: `ERR_` and the class name in snake case. */
   readonly code: string = 'ERR_HTTP_EXCEPTION';
@@ -42,18 +43,21 @@ export class HTTPException extends Error implements ExchangeData {
 
 /** The connection has no socket and `autoOpen` is false, or it was closed under a pending call. */
 export class NotConnected extends HTTPException {
+  /** The name of the class. */
   override name = 'NotConnected';
   override readonly code: string = 'ERR_NOT_CONNECTED';
 }
 
 /** A host, port or request target that cannot be used. */
 export class InvalidURL extends HTTPException {
+  /** The name of the class. */
   override name = 'InvalidURL';
   override readonly code: string = 'ERR_INVALID_URL';
 }
 
 /** The peer answered in a version of HTTP other than 1.x. */
 export class UnknownProtocol extends HTTPException {
+  /** The name of the class. */
   override name = 'UnknownProtocol';
   override readonly code: string = 'ERR_UNKNOWN_PROTOCOL';
   /** The version text of the status line. */
@@ -67,18 +71,21 @@ export class UnknownProtocol extends HTTPException {
 
 /** A response with a Transfer-Encoding other than exactly `chunked` (RFC 9112 §6.1). */
 export class UnknownTransferEncoding extends HTTPException {
+  /** The name of the class. */
   override name = 'UnknownTransferEncoding';
   override readonly code: string = 'ERR_UNKNOWN_TRANSFER_ENCODING';
 }
 
 /** A `FileHandle` that cannot be read was given as a request body. */
 export class UnimplementedFileMode extends HTTPException {
+  /** The name of the class. */
   override name = 'UnimplementedFileMode';
   override readonly code: string = 'ERR_UNIMPLEMENTED_FILE_MODE';
 }
 
 /** The body ended before its framing said so. */
 export class IncompleteRead extends HTTPException {
+  /** The name of the class. */
   override name = 'IncompleteRead';
   override readonly code: string = 'ERR_INCOMPLETE_READ';
   /** The bytes that the failing call had gathered. What earlier calls returned is not in it. */
@@ -110,30 +117,35 @@ export class IncompleteRead extends HTTPException {
 
 /** A call that the connection's state does not allow. It changed nothing. */
 export class ImproperConnectionState extends HTTPException {
+  /** The name of the class. */
   override name = 'ImproperConnectionState';
   override readonly code: string = 'ERR_IMPROPER_CONNECTION_STATE';
 }
 
 /** A request was started while another one runs, or while the last response has unread bytes. */
 export class CannotSendRequest extends ImproperConnectionState {
+  /** The name of the class. */
   override name = 'CannotSendRequest';
   override readonly code: string = 'ERR_CANNOT_SEND_REQUEST';
 }
 
 /** `putHeader` or `endHeaders` outside of the state Request-started. */
 export class CannotSendHeader extends ImproperConnectionState {
+  /** The name of the class. */
   override name = 'CannotSendHeader';
   override readonly code: string = 'ERR_CANNOT_SEND_HEADER';
 }
 
 /** `getResponse` without a request that was sent. */
 export class ResponseNotReady extends ImproperConnectionState {
+  /** The name of the class. */
   override name = 'ResponseNotReady';
   override readonly code: string = 'ERR_RESPONSE_NOT_READY';
 }
 
 /** The peer's first line is not a status line. */
 export class BadStatusLine extends HTTPException {
+  /** The name of the class. */
   override name = 'BadStatusLine';
   override readonly code: string = 'ERR_BAD_STATUS_LINE';
   /** The line as far as it was received, ISO-8859-1. */
@@ -147,6 +159,7 @@ export class BadStatusLine extends HTTPException {
 
 /** The peer closed the connection before a single byte of a response. */
 export class RemoteDisconnected extends BadStatusLine {
+  /** The name of the class. */
   override name = 'RemoteDisconnected';
   override readonly code: string = 'ECONNRESET';
 
@@ -160,8 +173,10 @@ export type LineType = 'status line' | 'header line' | 'chunk size' | 'trailer l
 
 /** A line is longer than `limits.lineBytes`. */
 export class LineTooLong extends HTTPException {
+  /** The name of the class. */
   override name = 'LineTooLong';
   override readonly code: string = 'ERR_LINE_TOO_LONG';
+  /** What kind of line. */
   readonly lineType: LineType;
 
   constructor(lineType: LineType, allowed: number) {
@@ -172,6 +187,7 @@ export class LineTooLong extends HTTPException {
 
 /** A malformed field, framing fields that conflict or cannot be used, or a head cut off within its fields. */
 export class BadHeader extends HTTPException {
+  /** The name of the class. */
   override name = 'BadHeader';
   override readonly code: string = 'ERR_BAD_HEADER';
   /** The offending line as far as it was received, ISO-8859-1. */
@@ -185,12 +201,14 @@ export class BadHeader extends HTTPException {
 
 /** A malformed chunk-size line, or no CRLF behind a chunk's data. */
 export class BadChunk extends HTTPException {
+  /** The name of the class. */
   override name = 'BadChunk';
   override readonly code: string = 'ERR_BAD_CHUNK';
 }
 
 /** A bound of `Limits` other than the line length was passed. */
 export class LimitExceeded extends HTTPException {
+  /** The name of the class. */
   override name = 'LimitExceeded';
   override readonly code: string = 'ERR_LIMIT_EXCEEDED';
   /** The key of `Limits`. */
@@ -207,8 +225,10 @@ export class LimitExceeded extends HTTPException {
 
 /** A body source yielded more or fewer bytes than the caller's Content-Length declared. */
 export class ContentLengthMismatch extends HTTPException {
+  /** The name of the class. */
   override name = 'ContentLengthMismatch';
   override readonly code: string = 'ERR_CONTENT_LENGTH_MISMATCH';
+  /** Bytes that Content-Length declares. */
   readonly declared: number;
   /** Bytes of the body that were sent; never more than declared. */
   readonly sent: number;
@@ -224,9 +244,12 @@ export class ContentLengthMismatch extends HTTPException {
 
 /** The proxy refused to open the tunnel. */
 export class TunnelError<Headers = unknown> extends HTTPException {
+  /** The name of the class. */
   override name = 'TunnelError';
   override readonly code: string = 'ERR_TUNNEL_ERROR';
+  /** The proxy's status code. */
   readonly status: number;
+  /** Its reason phrase. */
   readonly reason: string;
   /** The proxy's fields, an `HTTPMessage`: a 407 names its schemes in `Proxy-Authenticate`. */
   readonly headers: Headers;
@@ -241,6 +264,7 @@ export class TunnelError<Headers = unknown> extends HTTPException {
 
 /** A clock ran out. */
 export class TimeoutError extends HTTPException {
+  /** The name of the class. */
   override name = 'TimeoutError';
   override readonly code: string = 'ERR_TIMEOUT_ERROR';
   /** Which clock. */

@@ -5,7 +5,7 @@
  * option: only these sizes can be changed.
  */
 
-/** Bounds on what a peer may send. All are on by default; see {@link DEFAULT_LIMITS}. */
+/** Bounds on what a peer may send. All are on by default. */
 export interface Limits {
   /** Bytes of one line (status, field, chunk size, trailer), CRLF included. Default 65536. Beyond: `LineTooLong`. */
   lineBytes: number;

@@ -93,12 +93,13 @@ export class HTTPResponse extends BodyStream {
     return this.#declared === null ? null : this.#declared - this.readBytes;
   }
 
+  /** The value of a field, null when it is missing; repeated fields are joined with `, `. */
+  getHeader(name: string): string | null;
   /**
    * The value of a field; repeated fields are joined with `, `.
    *
    * @param defaultValue - returned when the field is missing; an iterable other than a string is joined the same way
    */
-  getHeader(name: string): string | null;
   getHeader<T>(name: string, defaultValue: T): string | T;
   getHeader(name: string, defaultValue: unknown = null): unknown {
     const values = this.headers.getAll(name);
