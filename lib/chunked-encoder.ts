@@ -91,7 +91,11 @@ export class ChunkedEncoder extends Transform {
           this.#end(fields, done);
         },
         (error: unknown) => {
-          done(error as Error);
+          // A Transform takes a falsy error for none, and the body would end as if it were whole.
+          done(
+            (error as Error | null) ||
+              new Error('the trailers function failed without an error', { cause: error }),
+          );
         },
       );
   }

@@ -15,6 +15,7 @@ import { Endpoint } from './endpoint.js';
 import {
   CannotSendHeader,
   CannotSendRequest,
+  ContentLengthMismatch,
   describeFailure,
   ImproperConnectionState,
   NotConnected,
@@ -26,7 +27,8 @@ import { checkFieldName, checkFieldValue, fieldsOf } from './message.js';
 import type { HeadersInit } from './message.js';
 import { CALLS } from './protocol/exchange-table.js';
 import type { Call, ConnectionState } from './protocol/exchange-table.js';
-import { sendRaw } from './raw-send.js';
+import { RawSend } from './raw-send.js';
+import { cancelSource, planBody } from './request-body.js';
 import type { RequestBody } from './request-body.js';
 import { describedUnsent, planRequest } from './request-plan.js';
 import type { RequestDraft, RequestOptions, RequestPlan } from './request-plan.js';
@@ -244,18 +246,42 @@ export class HTTPConnection extends Endpoint {
    * @throws TypeError for a body of the wrong kind
    */
   async send(data: RequestBody): Promise<void> {
+    const keeper = this.#keeper;
+    const { exchange, drops } = keeper;
+    // What it is comes first: a body of the wrong kind is refused before anything is dialled.
+    const body = await planBody(data, null, this.blocksize);
+    if (body === null) return;
     await this.#planning?.sent.catch(ignore);
-    const exchange = this.#keeper.exchange;
-    await exchange?.sent.catch(ignore);
-    if (!this.#keeper.usable) {
-      if (!this.autoOpen) throw new NotConnected('not connected, and autoOpen is false');
-      await this.connect();
+    const owner = exchange ?? keeper.exchange;
+    await owner?.sent.catch(ignore);
+    let written = 0;
+    try {
+      if (owner?.over === true && owner.awaitsSend) {
+        if (owner.failure !== null) throw new NotConnected(`${owner.method} ${owner.url} has failed`);
+        // Answered before its body was sent: the rest is not wanted any more.
+        if (body.source !== null) cancelSource(body.source);
+        return;
+      }
+      if (!keeper.usable && keeper.drops === drops) {
+        if (!this.autoOpen) throw new NotConnected('not connected, and autoOpen is false');
+        await this.connect();
+      }
+      const { link } = keeper;
+      if (link === null || keeper.drops !== drops)
+        throw new NotConnected('the connection was closed under send()');
+      if (owner === null || owner.over) link.tainted = true;
+      const send = new RawSend(body, link.transport, (bytes) => {
+        owner?.takeMore(bytes);
+        written += bytes;
+      });
+      keeper.sends.add(send);
+      await send.start().done.finally(() => keeper.sends.delete(send));
+    } catch (error) {
+      if (body.source !== null) cancelSource(body.source);
+      // Refused as a whole: nothing of it is on the wire, and what the head has promised can still be sent.
+      if (written > 0 || !(error instanceof ContentLengthMismatch)) owner?.fail(error);
+      throw error;
     }
-    const link = this.#keeper.link;
-    if (link === null) throw new NotConnected('the connection was closed by close()');
-    await sendRaw(link.transport, data, this.blocksize, (bytes) => {
-      exchange?.takeMore(bytes);
-    });
   }
 
   /**

@@ -11,6 +11,8 @@ export interface OwnedExchange {
   readonly url: string;
   /** Whether the caller has asked for the response. */
   readonly claimed: boolean;
+  /** What ended it, if it failed. */
+  readonly failure: { error: unknown } | null;
 }
 
 /** Who keeps the link that the exchange runs on. */

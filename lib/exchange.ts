@@ -8,7 +8,7 @@ import { Clock } from './clock.js';
 import type { Timeouts } from './clock.js';
 import { printLine, traceReply } from './debug-output.js';
 import type { Trace } from './debug-output.js';
-import { describeFailure, IncompleteRead, NotConnected, TimeoutError } from './errors.js';
+import { describeFailure, HTTPException, IncompleteRead, NotConnected, TimeoutError } from './errors.js';
 import type { ExchangeData, Phase, TimerName } from './errors.js';
 import type { ExchangeOwner, ExchangeSettings } from './exchange-owner.js';
 import type { Link, LinkUser } from './link.js';
@@ -135,7 +135,19 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   takeMore(bytes: number): void {
     if (this.#over) return;
     this.#sending.takeMore(bytes);
+    // Bytes that no head has announced: what follows them on this connection could be read in two ways.
+    if (!this.awaitsSend) this.#spoiled = true;
     this.onResponseDue();
+  }
+
+  /** Whether nothing can be sent for it any more. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Whether its head has promised a body that `send` is to bring. */
+  get awaitsSend(): boolean {
+    return this.#plan.owed !== 0;
   }
 
   /** The connection is being closed by its owner. */
@@ -148,8 +160,9 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     }
     const reason = 'the connection was closed by close()';
     const cutShort = new IncompleteRead(Buffer.alloc(0), response?.length ?? null, reason);
+    const unfinished = this.#responseState === 'body';
     this.fail(new NotConnected(reason), cutShort);
-    response?.destroy(cutShort);
+    if (unfinished) response?.destroy(cutShort);
   }
 
   /** Ends an exchange whose connection is handed over. */
@@ -160,7 +173,10 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   }
 
   /** Ends the exchange with an error; the connection cannot be used again. */
-  fail(error: unknown, bodyError: unknown = error): void {
+  fail(
+    error: unknown,
+    bodyError: unknown = error || new HTTPException('the exchange was aborted without a reason'),
+  ): void {
     if (this.#over) return;
     const unfinished = this.#responseState === 'awaited' || this.#responseState === 'body';
     const data = this.#data();
@@ -186,7 +202,9 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   }
 
   onResponseDue(): void {
-    if (!this.#over && this.#responseState === 'awaited') this.#clock?.start('response');
+    // From the last byte sent: not while `send` is still to bring some.
+    if (this.#over || this.#responseState !== 'awaited' || (this.#sending.owed ?? 0) > 0) return;
+    this.#clock?.start('response');
   }
 
   onSendingFailed(error: unknown): void {
@@ -210,7 +228,14 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
 
   onInterim(head: ResponseHead): void {
     if (this.trace !== null) traceReply(this.trace, head);
-    this.#report?.({ status: head.status, reason: head.reason, headers: messageOf(head.fields) });
+    const { status, reason } = head;
+    const reported: unknown = this.#report?.({ status, reason, headers: messageOf(head.fields) });
+    // An async function is taken as well, and fails the exchange as one that throws does.
+    if (reported instanceof Promise) {
+      reported.catch((error: unknown) => {
+        this.fail(error);
+      });
+    }
     if (head.status === 100 && !this.#over) this.#sending.goOn();
   }
 
@@ -228,7 +253,7 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     } else {
       this.#step('head');
       const undecided = sending.state === 'waiting' || sending.state === 'cut';
-      if (undecided || makesSendingPointless(head.status, this.#keepAlive)) sending.cut();
+      if (undecided || makesSendingPointless(head.status, framing.closes)) sending.cut();
     }
     this.#headWaiter?.resolve(response);
     this.#headWaiter = null;
@@ -365,12 +390,13 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   }
 
   #data(): ExchangeData {
-    const { bytesSent, bytesReceived } = this.#link?.transport ?? this.#owner.progress;
+    const transport = this.#link?.transport;
+    const { bytesSent, bytesReceived } = transport?.progress ?? this.#owner.progress;
     return {
       method: this.method,
       url: this.url,
       phase: this.#phase(),
-      bytesSent: bytesSent - this.#sentBefore,
+      bytesSent: Math.max(0, bytesSent - this.#sentBefore),
       bytesReceived: bytesReceived - this.#receivedBefore,
       reused: this.#reused,
     };

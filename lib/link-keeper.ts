@@ -14,6 +14,7 @@ import type { Exchange } from './exchange.js';
 import type { ExchangeOwner, OwnedExchange } from './exchange-owner.js';
 import type { Limits } from './limits.js';
 import { Link } from './link.js';
+import type { RawSend } from './raw-send.js';
 import { afterPoll } from './transport/poll-barrier.js';
 
 /** Who waits for a dial: `connect`, an exchange, or both. */
@@ -30,20 +31,23 @@ export interface LinkKeeperOptions {
   onConnected: (socket: net.Socket) => void;
 }
 
+const NO_DIAL = { phase: 'connect', progress: { bytesSent: 0, bytesReceived: 0 } } as const;
+
 export class LinkKeeper implements ExchangeOwner {
   /** The link, which may have been closed meanwhile; null before the first and after `drop`. */
   link: Link | null = null;
   /** The last exchange, until it is over and its response was read. */
   exchange: Exchange | null = null;
+  /** What `send` is writing. */
+  readonly sends: Set<RawSend> = new Set();
+  /** How often the connection was let go; what began before that does not go on behind it. */
+  drops = 0;
 
   readonly #options: LinkKeeperOptions;
   #connector: Connector | null = null;
   #waiters: LinkWaiter[] = [];
   /** The last dial when it ended, for errors about it. */
-  #last: Pick<Connector, 'phase' | 'progress'> = {
-    phase: 'connect',
-    progress: { bytesSent: 0, bytesReceived: 0 },
-  };
+  #last: Pick<Connector, 'phase' | 'progress'> = NO_DIAL;
 
   constructor(options: LinkKeeperOptions) {
     this.#options = options;
@@ -76,7 +80,9 @@ export class LinkKeeper implements ExchangeOwner {
   /** Starts an exchange on the link, or on a new one where that cannot be used. */
   run(exchange: Exchange, mayDial: boolean): void {
     const { link } = this;
-    if (link === null || !link.usable) {
+    this.#last = NO_DIAL;
+    if (link === null || !link.usable || link.tainted) {
+      link?.close();
       this.#dialFor(exchange, mayDial);
       return;
     }
@@ -142,11 +148,13 @@ export class LinkKeeper implements ExchangeOwner {
     });
   }
 
-  /** Closes the link, and the dial that is under way. */
-  drop(reason: Error): void {
+  /** Closes the link, and the dial that is under way; what is being sent ends with `sendsEnd`, null for no failure. */
+  drop(reason: Error, sendsEnd: Error | null = reason): void {
+    this.drops++;
     this.cancel(reason);
     this.link?.close();
     this.link = null;
+    for (const send of this.sends) send.stop(sendsEnd);
   }
 
   #dialFor(exchange: Exchange, mayDial: boolean): void {
@@ -169,9 +177,10 @@ export class LinkKeeper implements ExchangeOwner {
 
   onExchangeOver(exchange: OwnedExchange, keep: boolean): void {
     if (exchange !== this.exchange || keep) return;
-    this.drop(
-      new NotConnected(`the connection was closed: ${exchange.method} ${exchange.url} left it unusable`),
-    );
+    const { method, url, failure } = exchange;
+    const reason = new NotConnected(`the connection was closed: ${method} ${url} left it unusable`);
+    // A response that came early makes the rest of the body pointless, which is no failure.
+    this.drop(reason, failure === null ? null : reason);
   }
 
   onConsumed(exchange: OwnedExchange): void {

@@ -38,6 +38,8 @@ const SLAB_REST_BYTES = 16_384;
 
 export class Link implements TransportHandler, ResponseHandler {
   readonly transport: Transport;
+  /** Whether bytes were sent that belong to no exchange: their answer must not be taken for that to a request. */
+  tainted = false;
   /** What came behind the head of a response that ended HTTP on this connection. */
   surplus: Buffer[] = [];
 

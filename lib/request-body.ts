@@ -39,8 +39,8 @@ export interface PlannedBody {
   length: number | null;
   /** Content-Type to send when the caller gave none. */
   contentType: string | null;
-  /** The charset of string pieces. */
-  charset: Charset;
+  /** The charset of string pieces; null when the declared one is not known, so that only bytes can be sent. */
+  charset: Charset | null;
 }
 
 /**
@@ -55,8 +55,12 @@ export function planBody(
   blocksize: number,
 ): PlannedBody | null | Promise<PlannedBody> {
   if (body === null || body === undefined) return null;
-  const charset = charsetOf(contentType);
-  if (typeof body === 'string') return planBytes(encodeText(body, charset), null, charset);
+  if (typeof body === 'string') {
+    const declared = charsetOf(contentType);
+    return planBytes(encodeText(body, declared), null, declared);
+  }
+  // Only text needs a charset that is known: bytes are what they are.
+  const charset = knownCharset(contentType);
   if (typeof body !== 'object') throw wrongKind(body);
   if (ArrayBuffer.isView(body)) {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
@@ -112,19 +116,32 @@ export function cancelSource(source: Source): void {
  *
  * @throws TypeError for anything but text the charset can hold, and bytes
  */
-export function pieceBytes(piece: unknown, charset: Charset): Buffer {
+export function pieceBytes(piece: unknown, charset: Charset | null): Buffer {
   if (Buffer.isBuffer(piece)) return piece;
-  if (typeof piece === 'string') return encodeText(piece, charset);
+  if (typeof piece === 'string') {
+    if (charset !== null) return encodeText(piece, charset);
+    throw new TypeError(
+      'a body yielded text, and the charset that Content-Type declares is not known; yield bytes',
+    );
+  }
   if (ArrayBuffer.isView(piece)) return Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
   if (piece instanceof ArrayBuffer) return Buffer.from(piece);
   throw new TypeError(`a body must yield strings or bytes, it yielded ${describeKind(piece)}`);
 }
 
-function planBytes(bytes: Buffer, contentType: string | null, charset: Charset): PlannedBody {
+function knownCharset(contentType: string | null): Charset | null {
+  try {
+    return charsetOf(contentType);
+  } catch {
+    return null;
+  }
+}
+
+function planBytes(bytes: Buffer, contentType: string | null, charset: Charset | null): PlannedBody {
   return { bytes, source: null, length: bytes.length, contentType, charset };
 }
 
-function planPieces(pieces: Pieces, charset: Charset): PlannedBody {
+function planPieces(pieces: Pieces, charset: Charset | null): PlannedBody {
   return { bytes: null, source: { stream: null, pieces }, length: null, contentType: null, charset };
 }
 
@@ -146,7 +163,7 @@ function webPieces(stream: ReadableStream): AsyncIterator<unknown> {
   };
 }
 
-function planStream(stream: Readable, charset: Charset): PlannedBody {
+function planStream(stream: Readable, charset: Charset | null): PlannedBody {
   const failure = stream.errored ?? null;
   if (failure !== null) throw failure;
   if (stream.destroyed || stream.readableEnded) {
@@ -157,7 +174,11 @@ function planStream(stream: Readable, charset: Charset): PlannedBody {
   return { bytes: null, source: { stream, pieces: null }, length: null, contentType: null, charset };
 }
 
-async function planFile(handle: FileHandle, blocksize: number, charset: Charset): Promise<PlannedBody> {
+async function planFile(
+  handle: FileHandle,
+  blocksize: number,
+  charset: Charset | null,
+): Promise<PlannedBody> {
   let first: Buffer;
   try {
     first = await readBlock(handle, blocksize);

@@ -142,8 +142,8 @@ export class Sending {
    */
   takeMore(bytes: number): void {
     const { owed } = this;
-    if (owed === null || this.#plan.owed === 0) return;
-    const declared = this.#plan.declared as number;
+    const { declared, body } = this.#plan;
+    if (owed === null || declared === null || body !== null) return;
     if (bytes > owed) throw new ContentLengthMismatch(declared, declared - owed, true);
     this.owed = owed - bytes;
   }

@@ -21,6 +21,8 @@ export interface UploadOptions {
   encoder: ChunkedEncoder | null;
   /** What the caller's Content-Length says; null when nothing was declared. */
   declared: number | null;
+  /** Told how many bytes each piece has before it is written; may throw to refuse it. */
+  count?: (bytes: number) => void;
   /** The whole body was handed to the target. */
   onFinish: () => void;
   /** The source failed, or did not keep to `declared`. */
@@ -71,7 +73,12 @@ export class Upload {
     }
     const { bytes, source } = this.#body;
     if (bytes !== null) {
-      this.#accept(bytes);
+      try {
+        this.#accept(bytes);
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
       this.#sourceEnded();
     } else if (source !== null && source.stream !== null) {
       this.#listen(source.stream);
@@ -192,6 +199,7 @@ export class Upload {
       // Not a byte beyond what was declared: it would be read as the next request.
       throw new ContentLengthMismatch(declared, this.#bodyBytes, true);
     }
+    this.#options.count?.(bytes.length);
     this.#bodyBytes = total;
     this.#turnBytes += bytes.length;
     if (encoder === null) this.#write(bytes);

@@ -162,7 +162,7 @@ describe('a final head', () => {
   ];
   for (const { status, keepAlive, pointless } of TABLE) {
     it(`${String(status)}${keepAlive ? '' : ' with close'} ${pointless ? 'ends' : 'does not end'} the upload`, () => {
-      expect(makesSendingPointless(status, keepAlive)).to.equal(pointless);
+      expect(makesSendingPointless(status, !keepAlive)).to.equal(pointless);
     });
   }
 });

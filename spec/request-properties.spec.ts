@@ -143,8 +143,9 @@ async function perform(request: ArbitraryRequest, socketPath: string): Promise<E
     await response.readall();
     return { kind: 'answered', error: null };
   } catch (error) {
-    const sent = (error as { bytesSent?: number }).bytesSent ?? 0;
-    return { kind: sent > 0 ? 'source failed' : 'refused', error };
+    // A source that fails at once may do so before the head has left, but behind the dial.
+    const { phase } = error as { phase?: string };
+    return { kind: phase === undefined ? 'refused' : 'source failed', error };
   } finally {
     connection?.close();
   }

@@ -89,7 +89,7 @@ export function verdict(
   return request === 'sent' ? 'reuse' : 'unfinished';
 }
 
-/** Whether a final head makes sending the rest of the request pointless: a refusal, or a peer that is about to close. */
-export function makesSendingPointless(status: number, keepAlive: boolean): boolean {
-  return status >= 300 || !keepAlive;
+/** Whether a final head makes sending the rest of the request pointless: a refusal, or a peer that says it will close. */
+export function makesSendingPointless(status: number, closes: boolean): boolean {
+  return status >= 300 || closes;
 }

@@ -20,6 +20,8 @@ export interface Framing {
   length: number | null;
   /** Whether the peer lets the connection be used again after this response. */
   keepAlive: boolean;
+  /** Whether the peer says that it closes. */
+  closes: boolean;
 }
 
 /** What the fields say about framing, gathered in one pass. */
@@ -40,7 +42,7 @@ export function decideFraming(method: string, line: StatusLine, fields: readonly
   const { status, version } = line;
   const keepAlive = !close && (version === 11 || asked);
   if (status === 101 || (method === 'CONNECT' && status >= 200 && status < 300)) {
-    return { kind: 'switch', length: 0, keepAlive: false };
+    return { kind: 'switch', length: 0, keepAlive: false, closes: close };
   }
   // Also without a body: a peer whose framing fields contradict each other is out of step with somebody.
   if (transferEncoding !== null && contentLength !== null) {
@@ -48,7 +50,7 @@ export function decideFraming(method: string, line: StatusLine, fields: readonly
   }
   const length = contentLength === null ? null : parseContentLength(contentLength);
   if (method === 'HEAD' || status < 200 || status === 204 || status === 304) {
-    return { kind: 'none', length: 0, keepAlive };
+    return { kind: 'none', length: 0, keepAlive, closes: close };
   }
   if (transferEncoding !== null) {
     if (version === 10) {
@@ -61,10 +63,10 @@ export function decideFraming(method: string, line: StatusLine, fields: readonly
       const text = JSON.stringify(transferEncoding.slice(0, 80));
       throw new UnknownTransferEncoding(`unknown transfer encoding ${text}`);
     }
-    return { kind: 'chunked', length: null, keepAlive };
+    return { kind: 'chunked', length: null, keepAlive, closes: close };
   }
-  if (length !== null) return { kind: 'length', length, keepAlive };
-  return { kind: 'until close', length: null, keepAlive: false };
+  if (length !== null) return { kind: 'length', length, keepAlive, closes: close };
+  return { kind: 'until close', length: null, keepAlive: false, closes: close };
 }
 
 function gather(fields: readonly string[]): FramingFields {

@@ -165,6 +165,11 @@ export class Transport {
     return this.#ended;
   }
 
+  /** Bytes that the socket has taken, and bytes received. */
+  get progress(): { bytesSent: number; bytesReceived: number } {
+    return { bytesSent: this.bytesSent - this.pendingBytes, bytesReceived: this.bytesReceived };
+  }
+
   /** Bytes written that the socket has not taken yet. */
   get pendingBytes(): number {
     return this.socket.writableLength;
