@@ -22,6 +22,7 @@ import {
   ResponseNotReady,
 } from './errors.js';
 import { Exchange } from './exchange.js';
+import { interruptible } from './interruptible.js';
 import { LinkKeeper } from './link-keeper.js';
 import { checkFieldName, checkFieldValue, fieldsOf } from './message.js';
 import type { HeadersInit } from './message.js';
@@ -34,13 +35,21 @@ import { describedUnsent, planRequest } from './request-plan.js';
 import type { RequestDraft, RequestOptions, RequestPlan } from './request-plan.js';
 import type { HTTPResponse } from './response.js';
 
+/** A request whose body is still being looked at, what its caller was given, and how to end the wait. */
+interface Planning {
+  exchange: Promise<Exchange>;
+  sent: Promise<void>;
+  claimed: boolean;
+  end: (reason: unknown) => void;
+}
+
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
 export class HTTPConnection extends Endpoint {
   #draft: RequestDraft | null = null;
   /** A request whose body is still being looked at, and what its caller was given. */
-  #planning: { exchange: Promise<Exchange>; sent: Promise<void>; claimed: boolean } | null = null;
+  #planning: Planning | null = null;
   /** The rejection of a request that failed in this very turn, for a `getResponse` called beside it. */
   #refused: Promise<void> | null = null;
   readonly #keeper: LinkKeeper;
@@ -163,6 +172,7 @@ export class HTTPConnection extends Endpoint {
     this.#draft = null;
     const exchange = this.#keeper.exchange;
     this.#keeper.exchange = null;
+    this.#planning?.end(new NotConnected('the connection was closed by close()'));
     this.#planning = null;
     exchange?.close();
     this.#keeper.drop(new NotConnected('the connection was closed by close()'));
@@ -249,12 +259,13 @@ export class HTTPConnection extends Endpoint {
     const keeper = this.#keeper;
     const { exchange, drops } = keeper;
     // What it is comes first: a body of the wrong kind is refused before anything is dialled.
-    const body = await planBody(data, null, this.blocksize);
+    const body = await planBody(data, exchange?.contentType ?? null, this.blocksize);
     if (body === null) return;
     await this.#planning?.sent.catch(ignore);
     const owner = exchange ?? keeper.exchange;
     await owner?.sent.catch(ignore);
     let written = 0;
+    let send: RawSend | null = null;
     try {
       if (owner?.over === true && owner.awaitsSend) {
         if (owner.failure !== null) throw new NotConnected(`${owner.method} ${owner.url} has failed`);
@@ -270,17 +281,19 @@ export class HTTPConnection extends Endpoint {
       if (link === null || keeper.drops !== drops)
         throw new NotConnected('the connection was closed under send()');
       if (owner === null || owner.over) link.tainted = true;
-      const send = new RawSend(body, link.transport, (bytes) => {
+      send = new RawSend(body, link.transport, (bytes) => {
         owner?.takeMore(bytes);
         written += bytes;
       });
       keeper.sends.add(send);
-      await send.start().done.finally(() => keeper.sends.delete(send));
+      await send.start().done;
     } catch (error) {
-      if (body.source !== null) cancelSource(body.source);
+      if (send === null && body.source !== null) cancelSource(body.source);
       // Refused as a whole: nothing of it is on the wire, and what the head has promised can still be sent.
       if (written > 0 || !(error instanceof ContentLengthMismatch)) owner?.fail(error);
       throw error;
+    } finally {
+      if (send !== null) keeper.sends.delete(send);
     }
   }
 
@@ -329,7 +342,9 @@ export class HTTPConnection extends Endpoint {
       const { sent, failure } = this.#start(plan);
       return failure === null ? sent : this.#refuseWith(sent);
     }
-    const exchange = plan
+    // A file may take its time over its first block: close() and the signal do not wait for it.
+    const { result, end } = interruptible(plan, options.signal);
+    const exchange = result
       .then((ready) => {
         if (this.#planning !== planning) throw new NotConnected('the connection was closed by close()');
         return this.#start(ready);
@@ -340,7 +355,12 @@ export class HTTPConnection extends Endpoint {
       .finally(() => {
         if (this.#planning === planning) this.#planning = null;
       });
-    const planning = { exchange, sent: exchange.then((started) => started.sent), claimed: false };
+    const planning: Planning = {
+      exchange,
+      sent: exchange.then((started) => started.sent),
+      claimed: false,
+      end,
+    };
     this.#planning = planning;
     return planning.sent;
   }

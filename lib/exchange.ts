@@ -150,6 +150,11 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     return this.#plan.owed !== 0;
   }
 
+  /** The caller's Content-Type, by which text is encoded. */
+  get contentType(): string | null {
+    return this.#plan.contentType;
+  }
+
   /** The connection is being closed by its owner. */
   close(): void {
     const { response } = this;

@@ -29,17 +29,26 @@ export async function parseHeaders(
   } else if (source instanceof Readable) {
     await readFrom(source, reader);
   } else if (isAsyncIterable(source)) {
-    const pieces = source[Symbol.asyncIterator]();
-    while (!reader.done) {
-      const piece = await pieces.next();
-      if (piece.done === true) break;
-      reader.write(asBuffer(piece.value), 0);
-    }
+    await readPieces(source[Symbol.asyncIterator](), reader);
   } else {
     throw new TypeError('parseHeaders reads a Readable, an async iterable of bytes, or a Uint8Array');
   }
   if (!reader.done) throw new BadHeader('', 'the source ended within the fields');
   return messageOf(reader.fields());
+}
+
+/** Reads an iterator to the blank line and leaves it there; after a malformed field it is told that nothing more is wanted. */
+async function readPieces(pieces: AsyncIterator<Uint8Array>, reader: HeadReader): Promise<void> {
+  while (!reader.done) {
+    const piece = await pieces.next();
+    if (piece.done === true) return;
+    try {
+      reader.write(asBuffer(piece.value), 0);
+    } catch (error) {
+      await pieces.return?.();
+      throw error;
+    }
+  }
 }
 
 /** Reads a Readable to the blank line, and gives back what came with it. */

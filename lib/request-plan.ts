@@ -41,6 +41,8 @@ export interface RequestPlan {
   declared: number | null;
   /** The body goes out only after a 100, or a wait. */
   expectsContinue: boolean;
+  /** The caller's Content-Type, by which text that `send` brings is encoded. */
+  contentType: string | null;
   /** The caller asked for the connection to be closed. */
   closes: boolean;
   /** A head that promises a body which `send` is to bring: how many bytes, null when chunked by hand; 0 for none. */
@@ -150,6 +152,7 @@ function completePlan(
     chunked,
     declared,
     expectsContinue: caller.expectsContinue && body !== null && body.length !== 0,
+    contentType: caller.contentType,
     closes: caller.closes,
     owed,
     options,

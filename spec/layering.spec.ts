@@ -25,6 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'clock',
     'debug-output',
     'detached-stream',
+    'interruptible',
     'parse-headers',
     'raw-send',
     'request-body',

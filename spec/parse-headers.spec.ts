@@ -196,3 +196,19 @@ describe('parseHeaders', () => {
     }
   });
 });
+
+describe('parseHeaders on a generator whose fields are malformed', () => {
+  it('tells it that nothing more is wanted', async () => {
+    let ended = false;
+    async function* source(): AsyncGenerator<Buffer> {
+      try {
+        yield await Promise.resolve(Buffer.from('A 1\r\n\r\n'));
+        yield Buffer.from('more');
+      } finally {
+        ended = true;
+      }
+    }
+    expect(await rejection(parseHeaders(source()))).to.have.property('name', 'BadHeader');
+    expect(ended).to.equal(true);
+  });
+});

@@ -2,6 +2,7 @@
  * `send()`: bytes as they are, bound to the exchange and the connection that they were meant for.
  */
 import { expect } from 'chai';
+import { getEventListeners } from 'node:events';
 import { ContentLengthMismatch, NotConnected } from '../lib/errors.js';
 import { answer, connectionTo, OK, rawServer } from './support/raw-server.js';
 import { rejection } from './support/rejection.js';
@@ -101,6 +102,19 @@ describe('send()', () => {
     conn.close();
   });
 
+  it('encodes text in the charset that the head declares', async () => {
+    const server = await rawServer(answer(OK));
+    const conn = connectionTo(server);
+    conn.putRequest('POST', '/');
+    conn.putHeader('Content-Type', 'text/plain; charset=utf-8');
+    conn.putHeader('Content-Length', 3);
+    await conn.endHeaders();
+    await conn.send('€');
+    await (await conn.getResponse()).readall();
+    expect(server.peer(0).requests[0]?.body.toString('utf8')).to.equal('€');
+    conn.close();
+  });
+
   it('of a wrong kind is refused before anything is dialled', async () => {
     const server = await rawServer(() => undefined);
     const conn = connectionTo(server);
@@ -120,6 +134,27 @@ describe('a request with unusual ends', () => {
     expect(await rejection(conn.request('POST', '/', 'text', headers))).to.be.instanceOf(TypeError);
     conn.close();
   });
+
+  for (const how of ['close()', 'the signal']) {
+    it(`does not wait for a file's first block once ${how} has ended it`, async () => {
+      const server = await rawServer(() => undefined);
+      const conn = connectionTo(server);
+      const stuck = { fd: 0, createReadStream: () => null, read: () => new Promise(() => undefined) };
+      const controller = new AbortController();
+      const { signal } = controller;
+      const sent = rejection(conn.request('POST', '/', stuck as never, {}, { signal }));
+      const head = rejection(conn.getResponse());
+      const reason = new Error('enough');
+      if (how === 'close()') conn.close();
+      else controller.abort(reason);
+      for (const error of [await sent, await head]) {
+        if (how === 'close()') expect(error).to.be.instanceOf(NotConnected);
+        else expect(error).to.equal(reason);
+      }
+      expect([conn.state, server.connections]).to.deep.equal(['Idle', 0]);
+      expect(getEventListeners(signal, 'abort')).to.have.lengthOf(0);
+    });
+  }
 
   it('fails a body that was cut by an abort without a reason', async () => {
     const server = await rawServer((socket) => {
