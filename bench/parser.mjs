@@ -1,5 +1,5 @@
 /**
- * The time of reading long lines, whole and in small pieces: what `spec/linear-time.spec.ts` counts, here with a clock.
+ * The time of reading long lines, whole and in small pieces: what `spec/protocol/linear-time.spec.ts` counts, here with a clock.
  *
  *     npm run compile && node bench/parser.mjs
  *

@@ -3,13 +3,17 @@
  *
  * @packageDocumentation
  */
-export { ChunkedDecoder } from './chunked-decoder.js';
-export type { ChunkedDecoderOptions } from './chunked-decoder.js';
-export { ChunkedEncoder } from './chunked-encoder.js';
-export type { ChunkedEncoderOptions, Trailers } from './chunked-encoder.js';
-export type { Timeouts } from './clock.js';
-export { HTTPConnection } from './connection.js';
-export type { HTTPConnectionOptions, HTTPSConnectionOptions, TLSOptions } from './connection-options.js';
+export { ChunkedDecoder } from './coding/chunked-decoder.js';
+export type { ChunkedDecoderOptions } from './coding/chunked-decoder.js';
+export { ChunkedEncoder } from './coding/chunked-encoder.js';
+export type { ChunkedEncoderOptions, Trailers } from './coding/chunked-encoder.js';
+export type { Timeouts } from './options.js';
+export { HTTPConnection } from './connection/connection.js';
+export type {
+  HTTPConnectionOptions,
+  HTTPSConnectionOptions,
+  TLSOptions,
+} from './opening/connection-options.js';
 export {
   BadChunk,
   BadHeader,
@@ -33,15 +37,15 @@ export {
   UnknownTransferEncoding,
 } from './errors.js';
 export type { ExchangeData, LineType, Phase, TimerName } from './errors.js';
-export { HTTPSConnection } from './https-connection.js';
-export type { InformationalResponse } from './informational.js';
+export { HTTPSConnection } from './connection/https-connection.js';
+export type { InformationalResponse } from './fields/informational.js';
 export type { Limits } from './limits.js';
-export { HTTPMessage } from './message.js';
-export type { HeadersInit } from './message.js';
-export { parseHeaders } from './parse-headers.js';
+export { HTTPMessage } from './fields/message.js';
+export type { HeadersInit } from './fields/message.js';
+export { parseHeaders } from './fields/parse-headers.js';
 export type { ConnectionState } from './protocol/exchange-table.js';
-export type { RequestBody } from './request-body.js';
-export type { RequestOptions } from './request-plan.js';
-export { HTTPResponse } from './response.js';
-export type { DrainOptions } from './response.js';
+export type { RequestBody } from './request/body.js';
+export type { RequestOptions } from './request/plan.js';
+export { HTTPResponse } from './response/response.js';
+export type { DrainOptions } from './response/response.js';
 export { HTTP_PORT, HTTPS_PORT, HTTPStatus, responses } from './status.js';

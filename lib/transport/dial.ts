@@ -7,7 +7,7 @@
 import * as dns from 'node:dns';
 import * as net from 'node:net';
 import type * as tls from 'node:tls';
-import { loadTLS } from './lazy-tls.js';
+import { loadTLS } from './tls.js';
 import { Transport } from './transport.js';
 
 export interface DialOptions {

@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai';
 
-import type { HTTPResponse } from '../../lib/response.js';
+import type { HTTPResponse } from '../../lib/response/response.js';
 import { cuttings } from './cuttings.js';
 import { FedResponse } from './fed-response.js';
 import type { BodyScript, Handover } from './fed-response.js';

@@ -2,10 +2,10 @@
  * A response without a connection: its body comes from a script that behaves as a link does (it delivers when it is resumed, and
  * waits when it is told to), in pieces that the spec has cut.
  */
-import type { BodySource } from '../../lib/body-stream.js';
+import type { BodySource } from '../../lib/response/body-stream.js';
 import { decideFraming } from '../../lib/protocol/framing.js';
-import { HTTPResponse } from '../../lib/response.js';
-import type { ResponseContext } from '../../lib/response.js';
+import { HTTPResponse } from '../../lib/response/response.js';
+import type { ResponseContext } from '../../lib/response/response.js';
 
 /** How a piece is handed over: as the stream's own, lent, or received straight into a waiting view where there is one. */
 export type Handover = 'owned' | 'lent' | 'direct';

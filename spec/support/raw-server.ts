@@ -12,8 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tls from 'node:tls';
 
-import { HTTPConnection } from '../../lib/connection.js';
-import type { HTTPConnectionOptions } from '../../lib/connection-options.js';
+import { HTTPConnection } from '../../lib/connection/connection.js';
+import type { HTTPConnectionOptions } from '../../lib/opening/connection-options.js';
 import { takeRequest } from './received-request.js';
 import type { ReceivedRequest } from './received-request.js';
 

@@ -1,0 +1,397 @@
+/**
+ * `HTTPConnection`: http.client's connection. It wires the parts together and holds what spans exchanges: the state, and the link that
+ * is kept.
+ *
+ * It does not parse, pump, dial or keep clocks. The state it shows follows from what there is (a draft, an exchange, a claim on its
+ * response), so no two of them can disagree.
+ */
+import type * as net from 'node:net';
+import type * as tls from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { resolveTimeouts } from '../options.js';
+import type { HTTPConnectionOptions } from '../opening/connection-options.js';
+import { DetachedStream } from '../transport/detached-stream.js';
+import { Endpoint } from './endpoint.js';
+import {
+  CannotSendHeader,
+  CannotSendRequest,
+  ContentLengthMismatch,
+  describeFailure,
+  ImproperConnectionState,
+  NotConnected,
+  ResponseNotReady,
+} from '../errors.js';
+import { Exchange } from '../exchange/exchange.js';
+import { interruptible } from '../exchange/interruptible.js';
+import { LinkKeeper } from './link-keeper.js';
+import { checkFieldName, checkFieldValue, fieldsOf } from '../fields/message.js';
+import type { HeadersInit } from '../fields/message.js';
+import { CALLS } from '../protocol/exchange-table.js';
+import type { Call, ConnectionState } from '../protocol/exchange-table.js';
+import { RawSend } from '../exchange/raw-send.js';
+import { cancelSource, planBody } from '../request/body.js';
+import type { RequestBody } from '../request/body.js';
+import { describedUnsent, planRequest } from '../request/plan.js';
+import type { RequestDraft, RequestOptions, RequestPlan } from '../request/plan.js';
+import type { HTTPResponse } from '../response/response.js';
+
+/** A request whose body is still being looked at, what its caller was given, and how to end the wait. */
+interface Planning {
+  exchange: Promise<Exchange>;
+  sent: Promise<void>;
+  claimed: boolean;
+  end: (reason: unknown) => void;
+}
+
+const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
+
+/** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
+export class HTTPConnection extends Endpoint {
+  #draft: RequestDraft | null = null;
+  /** A request whose body is still being looked at, and what its caller was given. */
+  #planning: Planning | null = null;
+  /** The rejection of a request that failed in this very turn, for a `getResponse` called beside it. */
+  #refused: Promise<void> | null = null;
+  readonly #keeper: LinkKeeper;
+
+  /**
+   * @param host - a name, an address, or either with a port: `'host:8080'`, `'[::1]:80'`
+   * @param port - overrides {@link defaultPort}
+   * @throws InvalidURL for a host or port that cannot be used
+   * @throws TypeError for an option of the wrong kind
+   */
+  constructor(host: string, port?: number | null, options: HTTPConnectionOptions = {}) {
+    super(host, port, options);
+    this.#keeper = new LinkKeeper({
+      limits: this.limits,
+      plan: () => this.planConnection(),
+      onConnected: (socket) => {
+        this.onConnected(socket);
+      },
+    });
+  }
+
+  /** `Idle`, `Request-started` after `putRequest`, `Request-sent` until `getResponse` has the head. */
+  get state(): ConnectionState {
+    if (this.#draft !== null) return 'Request-started';
+    if (this.#planning !== null) return 'Request-sent';
+    const exchange = this.#keeper.exchange;
+    if (exchange === null || exchange.failure !== null) return 'Idle';
+    return exchange.claimed && exchange.response !== null ? 'Idle' : 'Request-sent';
+  }
+
+  /** The socket; null while not connected. */
+  override get socket(): net.Socket | tls.TLSSocket | null {
+    return this.#keeper.socket;
+  }
+
+  /** @internal */
+  protected override get opening(): boolean {
+    return this.#keeper.opening;
+  }
+
+  /**
+   * Sends a request. `getResponse` may be called at once: the server may answer while the body is being sent.
+   *
+   * @param url - the target as it goes on the wire; '' is '/'
+   * @param body - see {@link RequestBody}; streams and iterables are chunk-encoded unless the caller gives Content-Length
+   * @returns resolves once the whole body was handed to the socket, or a final response made sending the rest pointless
+   * @throws TypeError, InvalidURL for bad input, before a byte is sent
+   * @throws CannotSendRequest while another exchange runs or the last response has unread bytes
+   * @throws ContentLengthMismatch, TimeoutError, the signal's reason, the source's own error, errors of the socket
+   */
+  request(
+    method: string,
+    url: string,
+    body?: RequestBody | null,
+    headers?: HeadersInit,
+    options: RequestOptions = {},
+  ): Promise<void> {
+    try {
+      this.#check('request');
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    try {
+      const draft = this.draftRequest(method, url, fieldsOf(headers), false, false);
+      return this.#begin(draft, body, options, false);
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  /**
+   * The response to the request that was sent, once its head has arrived.
+   *
+   * @throws ResponseNotReady outside of Request-sent
+   * @throws what ended the request, if it failed
+   * @throws RemoteDisconnected, BadStatusLine, BadHeader, LineTooLong, LimitExceeded, UnknownProtocol, UnknownTransferEncoding
+   */
+  getResponse(): Promise<HTTPResponse> {
+    // The very promise that the request gave: whoever hears of its failure here has handled it.
+    if (this.#refused !== null) return this.#refused as Promise<never>;
+    const { exchange } = this.#keeper;
+    if (exchange?.failure?.reported === false && !exchange.claimed) return exchange.head();
+    try {
+      this.#check('getResponse');
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const planning = this.#planning;
+    if (planning === null) return (exchange as Exchange).head();
+    planning.claimed = true;
+    planning.sent.catch(ignore);
+    return planning.exchange.then((started) => started.head());
+  }
+
+  /**
+   * Opens the connection, which a request does by itself. Does nothing when it is open.
+   *
+   * @throws errors of the socket, TunnelError, TimeoutError
+   */
+  async connect(): Promise<void> {
+    if (this.#keeper.usable) return;
+    try {
+      await this.#keeper.openWithin(this.timeouts?.connect);
+    } catch (error) {
+      describeFailure(error, {
+        method: 'connect',
+        url: `${this.host}:${String(this.port)}`,
+        phase: this.#keeper.phase,
+        ...this.#keeper.progress,
+      });
+      throw error;
+    }
+  }
+
+  /**
+   * Closes the connection and forgets what was put but not sent. Pending calls reject with `NotConnected`, a response whose body is
+   * unfinished is destroyed with `IncompleteRead`. The next request dials again.
+   */
+  close(): void {
+    this.#draft = null;
+    const exchange = this.#keeper.exchange;
+    this.#keeper.exchange = null;
+    this.#planning?.end(new NotConnected('the connection was closed by close()'));
+    this.#planning = null;
+    exchange?.close();
+    this.#keeper.drop(new NotConnected('the connection was closed by close()'));
+  }
+
+  /** The same as {@link close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** The same as {@link close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  /**
+   * Begins a request by hand; `putHeader` and `endHeaders` follow.
+   *
+   * @throws CannotSendRequest outside of Idle
+   * @throws TypeError, InvalidURL
+   */
+  putRequest(
+    method: string,
+    url: string,
+    options: { skipHost?: boolean; skipAcceptEncoding?: boolean } = {},
+  ): void {
+    this.#check('putRequest');
+    this.#draft = this.draftRequest(
+      method,
+      url,
+      [],
+      options.skipHost === true,
+      options.skipAcceptEncoding === true,
+    );
+  }
+
+  /**
+   * Adds a field; several values are joined with `, `.
+   *
+   * @throws CannotSendHeader outside of Request-started
+   * @throws TypeError for a name or value that may not go on the wire; only this field is dropped
+   */
+  putHeader(name: string, ...values: (string | number | Uint8Array)[]): void {
+    this.#check('putHeader');
+    checkFieldName(name);
+    if (values.length === 0) throw new TypeError(`the field '${name}' needs a value`);
+    const texts = values.map((value) =>
+      checkFieldValue(name, value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value),
+    );
+    this.#draft?.fields.push(name, texts.join(', '));
+  }
+
+  /**
+   * Sends the head, and the body if one is given: framed as `request` does unless a field already frames it. Without a body nothing is
+   * added to the head, and what it declares may follow with `send`.
+   *
+   * @throws CannotSendHeader outside of Request-started
+   * @throws as `request`; the connection is Idle then
+   */
+  endHeaders(body?: RequestBody | null, options: RequestOptions = {}): Promise<void> {
+    try {
+      this.#check('endHeaders');
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const draft = this.#draft as RequestDraft;
+    this.#draft = null;
+    try {
+      return this.#begin(draft, body, options, true);
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  /**
+   * Sends bytes as they are, in any state, dialling if need be. What a head has declared may be sent this way.
+   *
+   * @throws NotConnected without a connection when `autoOpen` is false
+   * @throws ContentLengthMismatch for more bytes than the head has declared; none of them is sent
+   * @throws TypeError for a body of the wrong kind
+   */
+  async send(data: RequestBody): Promise<void> {
+    const keeper = this.#keeper;
+    const { exchange, drops } = keeper;
+    // What it is comes first: a body of the wrong kind is refused before anything is dialled.
+    const body = await planBody(data, exchange?.contentType ?? null, this.blocksize);
+    if (body === null) return;
+    await this.#planning?.sent.catch(ignore);
+    const owner = exchange ?? keeper.exchange;
+    await owner?.sent.catch(ignore);
+    let written = 0;
+    let send: RawSend | null = null;
+    try {
+      if (owner?.over === true && owner.awaitsSend) {
+        if (owner.failure !== null) throw new NotConnected(`${owner.method} ${owner.url} has failed`);
+        // Answered before its body was sent: the rest is not wanted any more.
+        if (body.source !== null) cancelSource(body.source);
+        return;
+      }
+      if (!keeper.usable && keeper.drops === drops) {
+        if (!this.autoOpen) throw new NotConnected('not connected, and autoOpen is false');
+        await this.connect();
+      }
+      const { link } = keeper;
+      if (link === null || keeper.drops !== drops)
+        throw new NotConnected('the connection was closed under send()');
+      if (owner === null || owner.over) link.tainted = true;
+      send = new RawSend(body, link.transport, (bytes) => {
+        owner?.takeMore(bytes);
+        written += bytes;
+      });
+      keeper.sends.add(send);
+      await send.start().done;
+    } catch (error) {
+      if (send === null && body.source !== null) cancelSource(body.source);
+      // Refused as a whole: nothing of it is on the wire, and what the head has promised can still be sent.
+      if (written > 0 || !(error instanceof ContentLengthMismatch)) owner?.fail(error);
+      throw error;
+    } finally {
+      if (send !== null) keeper.sends.delete(send);
+    }
+  }
+
+  /**
+   * Hands the connection over after a 101, or a 2xx to CONNECT: the raw byte stream, beginning with what came behind the head. The
+   * connection is Idle then, without a socket.
+   *
+   * @throws ImproperConnectionState in any other case
+   */
+  detach(): Duplex {
+    const exchange = this.#keeper.exchange;
+    if (exchange === null || !exchange.switched) {
+      throw new ImproperConnectionState('detach() is for after a 101, or a 2xx to CONNECT');
+    }
+    const link = exchange.handOver();
+    this.#keeper.exchange = null;
+    this.#keeper.link = null;
+    return new DetachedStream(link.transport, link.surplus);
+  }
+
+  #check(call: Call): void {
+    const next = CALLS[this.state][call];
+    if (next in REFUSALS) throw new REFUSALS[next as keyof typeof REFUSALS](this.state);
+    if (call === 'getResponse' && (this.#planning ?? this.#keeper.exchange)?.claimed === true)
+      throw new ResponseNotReady('getResponse() was already called for this request');
+    if (call !== 'request' && call !== 'putRequest') return;
+    const blocked = this.#keeper.exchange?.blocks ?? null;
+    if (blocked !== null) throw new CannotSendRequest(blocked);
+  }
+
+  #begin(
+    draft: RequestDraft,
+    body: RequestBody | null | undefined,
+    options: RequestOptions,
+    bodyLater: boolean,
+  ): Promise<void> {
+    let plan: RequestPlan | Promise<RequestPlan>;
+    try {
+      plan = planRequest(draft, body, options, this.blocksize, bodyLater);
+    } catch (error) {
+      throw describedUnsent(error, draft);
+    }
+    this.#refused = null;
+    this.#keeper.exchange = null;
+    if (!(plan instanceof Promise)) {
+      const { sent, failure } = this.#start(plan);
+      return failure === null ? sent : this.#refuseWith(sent);
+    }
+    // A file may take its time over its first block: close() and the signal do not wait for it.
+    const { result, end } = interruptible(plan, options.signal);
+    const exchange = result
+      .then((ready) => {
+        if (this.#planning !== planning) throw new NotConnected('the connection was closed by close()');
+        return this.#start(ready);
+      })
+      .catch((error: unknown) => {
+        throw describedUnsent(error, draft);
+      })
+      .finally(() => {
+        if (this.#planning === planning) this.#planning = null;
+      });
+    const planning: Planning = {
+      exchange,
+      sent: exchange.then((started) => started.sent),
+      claimed: false,
+      end,
+    };
+    this.#planning = planning;
+    return planning.sent;
+  }
+
+  #start(plan: RequestPlan): Exchange {
+    const { timeout, signal } = plan.options;
+    const timeouts = timeout === undefined ? this.timeouts : resolveTimeouts(timeout);
+    const { onInformational } = this.options;
+    const exchange = new Exchange(
+      plan,
+      { timeouts, debugLevel: this.debugLevel, onInformational },
+      this.#keeper,
+    );
+    this.#keeper.exchange = exchange;
+    if (signal?.aborted === true) exchange.fail(signal.reason);
+    else this.#keeper.run(exchange, this.autoOpen);
+    return exchange;
+  }
+
+  #refuse(error: unknown): Promise<void> {
+    return this.#refuseWith(Promise.reject(error));
+  }
+
+  /** A promise that has rejected, shown to a `getResponse` that is called before this turn ends. */
+  #refuseWith(refused: Promise<void>): Promise<void> {
+    this.#refused = refused;
+    queueMicrotask(() => {
+      if (this.#refused === refused) this.#refused = null;
+    });
+    return refused;
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,272 @@
+/**
+ * Everything about a request that is decided before a byte is sent: its head, how its body is framed, what it waits for.
+ *
+ * Bad input ends here, as a `TypeError`, with nothing dialled and nothing consumed. The order of the fields, and which give way to the
+ * caller's, is http.client's.
+ */
+import type { Trailers } from '../coding/chunked-encoder.js';
+import { ContentLengthMismatch, describeFailure } from '../errors.js';
+import type { InformationalResponse } from '../fields/informational.js';
+import { formatRequestHead } from '../protocol/request-head.js';
+import { trimBlanks } from '../protocol/grammar.js';
+import { planBody } from './body.js';
+import type { PlannedBody, RequestBody } from './body.js';
+import { trailerFields } from '../fields/trailers.js';
+import type { Timeouts } from '../options.js';
+
+/** Options of one request. */
+export interface RequestOptions {
+  /** Whether the body is chunk-encoded although the caller sets Transfer-Encoding. Only matters then. Default false. */
+  encodeChunked?: boolean | undefined;
+  /** Fields sent behind a chunked body, or a function called when it has ended. */
+  trailers?: Trailers | undefined;
+  /** Aborts the exchange: the pending call rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Time limits of this exchange, instead of the connection's. */
+  timeout?: number | Timeouts | null | undefined;
+  /** With `Expect: 100-continue`: milliseconds to wait before the body is sent anyway. Default 1000. */
+  expectTimeout?: number | undefined;
+  /** Told of each interim (1xx) response. */
+  onInformational?: ((response: InformationalResponse) => void) | undefined;
+}
+
+/** A request, ready to be sent. */
+export interface RequestPlan {
+  method: string;
+  url: string;
+  head: string;
+  body: PlannedBody | null;
+  chunked: boolean;
+  /** Content-Length as sent, which a source has to keep to; null without one. */
+  declared: number | null;
+  /** The body goes out only after a 100, or a wait. */
+  expectsContinue: boolean;
+  /** The caller's Content-Type, by which text that `send` brings is encoded. */
+  contentType: string | null;
+  /** The caller asked for the connection to be closed. */
+  closes: boolean;
+  /** A head that promises a body which `send` is to bring: how many bytes, null when chunked by hand; 0 for none. */
+  owed: number | null;
+  options: RequestOptions;
+}
+
+/** What is known of a request before its body is. */
+export interface RequestDraft {
+  method: string;
+  /** As the caller gave it. */
+  url: string;
+  /** What Host is unless the caller gives one; null for none. */
+  host: string | null;
+  /** Whether `Accept-Encoding: identity` is sent unless the caller gives one. */
+  acceptIdentity: boolean;
+  /** The caller's fields, checked: `[name, value, …]`. */
+  fields: string[];
+}
+
+/** What a request without a body gets `Content-Length: 0` for: their recipients expect one (RFC 9110 §8.6). */
+const EXPECTS_BODY = new Set(['PUT', 'POST', 'PATCH']);
+
+/** The caller's fields that decide about framing and about ours. */
+interface CallerFields {
+  host: boolean;
+  acceptEncoding: boolean;
+  contentLength: string | null;
+  transferEncoding: string | null;
+  contentType: string | null;
+  trailer: boolean;
+  expectsContinue: boolean;
+  closes: boolean;
+}
+
+/**
+ * Checks and frames a request.
+ *
+ * @param bodyLater - whether a body may still come through `send`: then a head that declares one is taken at its word
+ * @returns a promise only when the body is a file, which is read once
+ * @throws TypeError for unusable fields, options or bodies
+ * @throws ContentLengthMismatch when the whole body is at hand and its length is not the declared one
+ */
+export function planRequest(
+  draft: RequestDraft,
+  body: RequestBody | null | undefined,
+  options: RequestOptions,
+  blocksize: number,
+  bodyLater: boolean,
+): RequestPlan | Promise<RequestPlan> {
+  const caller = readCallerFields(draft.fields);
+  if (caller.contentLength !== null && caller.transferEncoding !== null) {
+    throw new TypeError('Content-Length together with Transfer-Encoding: one message, two ends');
+  }
+  checkOptions(options);
+  const planned = planBody(body, caller.contentType, blocksize);
+  if (planned instanceof Promise) {
+    return planned.then((ready) => completePlan(draft, caller, ready, options, bodyLater));
+  }
+  return completePlan(draft, caller, planned, options, bodyLater);
+}
+
+function completePlan(
+  draft: RequestDraft,
+  caller: Readonly<CallerFields>,
+  body: PlannedBody | null,
+  options: RequestOptions,
+  bodyLater: boolean,
+): RequestPlan {
+  const { method, url } = draft;
+  const fields: string[] = [];
+  if (draft.host !== null && !caller.host) fields.push('Host', draft.host);
+  if (draft.acceptIdentity && !caller.acceptEncoding) fields.push('Accept-Encoding', 'identity');
+  let declared: number | null = null;
+  let chunked = false;
+  let owed: number | null = 0;
+  if (caller.transferEncoding !== null) {
+    chunked = options.encodeChunked === true && (body !== null || !bodyLater);
+    if (body === null && !chunked) {
+      if (!bodyLater) throw new TypeError('Transfer-Encoding without a body: nothing would end the request');
+      owed = null;
+    }
+  } else if (caller.contentLength !== null) {
+    declared = parseDeclared(caller.contentLength);
+    const length = body === null ? 0 : body.length;
+    if (body === null && bodyLater) owed = declared;
+    else if (length !== null && length !== declared)
+      throw new ContentLengthMismatch(declared, 0, length > declared, length);
+  } else if (body === null) {
+    if (!bodyLater && EXPECTS_BODY.has(method.toUpperCase())) fields.push('Content-Length', '0');
+  } else if (body.length !== null) {
+    declared = body.length;
+    fields.push('Content-Length', String(declared));
+  } else {
+    chunked = true;
+    fields.push('Transfer-Encoding', 'chunked');
+  }
+  if (body !== null && body.contentType !== null && caller.contentType === null)
+    fields.push('Content-Type', body.contentType);
+  addTrailerField(fields, caller, options.trailers, chunked);
+  for (const item of draft.fields) fields.push(item);
+  return {
+    method,
+    url,
+    head: formatRequestHead(method, url === '' ? '/' : url, fields),
+    body: body ?? (chunked ? EMPTY_BODY : null),
+    chunked,
+    declared,
+    expectsContinue: caller.expectsContinue && body !== null && body.length !== 0,
+    contentType: caller.contentType,
+    closes: caller.closes,
+    owed,
+    options,
+  };
+}
+
+/** A chunked body of nothing: still has a last chunk, and perhaps trailers. */
+const EMPTY_BODY: PlannedBody = {
+  bytes: Buffer.alloc(0),
+  source: null,
+  length: 0,
+  contentType: null,
+  charset: 'iso-8859-1',
+};
+
+/** Names the trailers in the head where they are known, as a recipient that merges them wants to know (RFC 9110 §6.6.2). */
+function addTrailerField(
+  fields: string[],
+  caller: Readonly<CallerFields>,
+  trailers: Trailers | undefined,
+  chunked: boolean,
+): void {
+  if (trailers === undefined) return;
+  if (!chunked) throw new TypeError('trailers need a chunked body: a stream, an iterable, or encodeChunked');
+  if (typeof trailers === 'function' || caller.trailer) return;
+  const names = trailerFields(trailers).filter((_, index) => index % 2 === 0);
+  if (names.length > 0) fields.push('Trailer', [...new Set(names)].join(', '));
+}
+
+function checkOptions(options: RequestOptions): void {
+  const { signal, onInformational, expectTimeout, trailers } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError('signal must be an AbortSignal');
+  if (onInformational !== undefined && typeof onInformational !== 'function') {
+    throw new TypeError('onInformational must be a function');
+  }
+  if (expectTimeout !== undefined && !(expectTimeout >= 0)) {
+    throw new TypeError('expectTimeout must be a non-negative number of milliseconds');
+  }
+  if (trailers !== undefined && typeof trailers !== 'function') trailerFields(trailers);
+}
+
+const NO_CALLER_FIELDS: Readonly<CallerFields> = {
+  host: false,
+  acceptEncoding: false,
+  contentLength: null,
+  transferEncoding: null,
+  contentType: null,
+  trailer: false,
+  expectsContinue: false,
+  closes: false,
+};
+
+function readCallerFields(fields: readonly string[]): Readonly<CallerFields> {
+  if (fields.length === 0) return NO_CALLER_FIELDS;
+  const caller: CallerFields = { ...NO_CALLER_FIELDS };
+  for (let i = 0; i < fields.length; i += 2) {
+    const value = fields[i + 1] as string;
+    switch ((fields[i] as string).toLowerCase()) {
+      case 'host':
+        if (caller.host) throw new TypeError('Host is given twice');
+        caller.host = true;
+        break;
+      case 'accept-encoding':
+        caller.acceptEncoding = true;
+        break;
+      case 'content-length':
+        if (caller.contentLength !== null) throw new TypeError('Content-Length is given twice');
+        caller.contentLength = value;
+        break;
+      case 'transfer-encoding':
+        if (caller.transferEncoding !== null) throw new TypeError('Transfer-Encoding is given twice');
+        checkTransferEncoding(value);
+        caller.transferEncoding = value;
+        break;
+      case 'content-type':
+        caller.contentType ??= value;
+        break;
+      case 'trailer':
+        caller.trailer = true;
+        break;
+      case 'expect':
+        caller.expectsContinue ||= value.toLowerCase() === '100-continue';
+        break;
+      case 'connection':
+        caller.closes ||= value.toLowerCase().split(',').map(trimBlanks).includes('close');
+        break;
+      default:
+    }
+  }
+  return caller;
+}
+
+/** In a request, only a last coding of `chunked` says where the body ends (RFC 9112 §6.1, §6.3). */
+function checkTransferEncoding(value: string): void {
+  const codings = value.toLowerCase().split(',').map(trimBlanks);
+  if (codings.indexOf('chunked') === codings.length - 1) return;
+  throw new TypeError(
+    `Transfer-Encoding must end with chunked, once, or the request has no end; got ${JSON.stringify(value.slice(0, 40))}`,
+  );
+}
+
+function parseDeclared(value: string): number {
+  const declared = Number(value);
+  if (!/^[0-9]+$/.test(value) || !Number.isSafeInteger(declared)) {
+    throw new TypeError(
+      `Content-Length must be a decimal number of bytes, got ${JSON.stringify(value.slice(0, 40))}`,
+    );
+  }
+  return declared;
+}
+
+/** The error, saying which request it is about: nothing of it was sent. */
+export function describedUnsent(error: unknown, { method, url }: RequestDraft): unknown {
+  describeFailure(error, { method, url, bytesSent: 0, bytesReceived: 0 });
+  return error;
+}

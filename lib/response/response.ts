@@ -1,0 +1,239 @@
+/**
+ * `HTTPResponse`: a head and the body that belongs to it, as http.client shows it and as a Readable.
+ *
+ * It knows the connection only as the source of its bytes (`BodySource`), so it can be made and tested alone. It parses nothing and
+ * never decides about the connection.
+ */
+import { BodyStream } from './body-stream.js';
+import type { BodySource } from './body-stream.js';
+import { lineDecoderFor, textDecoderFor } from '../fields/charset.js';
+import { HTTPMessage, messageOf } from '../fields/message.js';
+import type { Framing } from '../protocol/framing.js';
+import type { ResponseHead } from '../protocol/response-parser.js';
+
+/** What a response knows of its request and its connection. */
+export interface ResponseContext {
+  method: string;
+  url: string;
+  debugLevel: number;
+  /** The descriptor of the socket; -1 where the platform shows none. */
+  fileno(): number;
+  /** Whether the connection could be used again, now that the response is complete. */
+  reusable(): boolean;
+}
+
+/** Bounds on {@link HTTPResponse.drain}. */
+export interface DrainOptions {
+  /** Bytes to discard at the most. Default: no bound. */
+  maxBytes?: number;
+  /** Milliseconds to spend at the most. Default: no bound. */
+  timeout?: number;
+}
+
+/** The response to a request (http.client.HTTPResponse): a Readable of the body's bytes, with the head beside it. */
+export class HTTPResponse extends BodyStream {
+  /** The status code, 100 to 999. */
+  readonly status: number;
+  /** The reason phrase, possibly empty. */
+  readonly reason: string;
+  /** 10 for HTTP/1.0, 11 for HTTP/1.1 and later minor versions. */
+  readonly version: 10 | 11;
+  /** The request's method. */
+  readonly method: string;
+  /** The request's target, as the caller gave it. */
+  readonly url: string;
+  /** Whether the body is in the chunked transfer coding. */
+  readonly chunked: boolean;
+  /** Whether the connection closes behind this response. */
+  readonly willClose: boolean;
+  /** The connection's debug level when the response was made. */
+  readonly debugLevel: number;
+
+  readonly #fields: string[];
+  readonly #declared: number | null;
+  readonly #context: ResponseContext;
+  #headers: HTTPMessage | null = null;
+  #trailerFields: string[] = [];
+  #trailers: HTTPMessage | null = null;
+
+  /** @internal */
+  constructor(head: ResponseHead, framing: Framing, context: ResponseContext, source: BodySource) {
+    super(source);
+    this.status = head.status;
+    this.reason = head.reason;
+    this.version = head.version;
+    this.#fields = head.fields;
+    this.method = context.method;
+    this.url = context.url;
+    this.debugLevel = context.debugLevel;
+    this.chunked = framing.kind === 'chunked';
+    this.willClose = !framing.keepAlive;
+    this.#declared = framing.length;
+    this.#context = context;
+  }
+
+  /** The fields of the head. */
+  get headers(): HTTPMessage {
+    return (this.#headers ??= messageOf(this.#fields));
+  }
+
+  /** The same object as {@link headers}; http.client's name. */
+  get msg(): HTTPMessage {
+    return this.headers;
+  }
+
+  /** The trailer fields; empty until the reader has reached the end of the body. */
+  get trailers(): HTTPMessage {
+    if (!this.endReached) return new HTTPMessage();
+    return (this.#trailers ??= messageOf(this.#trailerFields));
+  }
+
+  /** Bytes of the body still to be read; null when the framing does not say. */
+  get length(): number | null {
+    return this.#declared === null ? null : this.#declared - this.readBytes;
+  }
+
+  /** The value of a field, null when it is missing; repeated fields are joined with `, `. */
+  getHeader(name: string): string | null;
+  /**
+   * The value of a field; repeated fields are joined with `, `.
+   *
+   * @param defaultValue - returned when the field is missing; an iterable other than a string is joined the same way
+   */
+  getHeader<T>(name: string, defaultValue: T): string | T;
+  getHeader(name: string, defaultValue: unknown = null): unknown {
+    const values = this.headers.getAll(name);
+    if (values.length > 0) return values.join(', ');
+    const isList =
+      typeof defaultValue === 'object' && defaultValue !== null && Symbol.iterator in defaultValue;
+    return isList ? [...(defaultValue as Iterable<unknown>)].map(String).join(', ') : defaultValue;
+  }
+
+  /** The fields as pairs, in the order received. */
+  getHeaders(): [name: string, value: string][] {
+    return [...this.headers];
+  }
+
+  /** Whether the body was read to its end and the connection let go. */
+  isClosed(): boolean {
+    return this.endReached || (this.complete && this.unreadBytes === 0) || this.destroyed;
+  }
+
+  /** The descriptor of the socket; -1 where the platform shows none, and once the connection is gone. */
+  fileno(): number {
+    return this.#context.fileno();
+  }
+
+  /** The same as {@link headers}. */
+  info(): HTTPMessage {
+    return this.headers;
+  }
+
+  /** The same as {@link url}. */
+  geturl(): string {
+    return this.url;
+  }
+
+  /** The same as {@link status}. */
+  getcode(): number {
+    return this.status;
+  }
+
+  /** The lines that are left, decoded by the charset of Content-Type (UTF-8 without one), without their ends (LF or CRLF). */
+  async *lines(): AsyncIterableIterator<string> {
+    const { decode, behindLF } = lineDecoderFor(this.headers.get('content-type'));
+    let text = '';
+    let finished = false;
+    try {
+      while (!finished) {
+        // Line by line, not by pieces: whoever reads between two lines goes on behind the first.
+        let line = this.takeLine() ?? (await this.readline());
+        finished = line.length === 0;
+        if (behindLF > 0 && !finished) line = Buffer.concat([line, await this.readbytes(behindLF)]);
+        // What is left of the text holds no LF, so the search goes on behind it.
+        const searched = text.length;
+        text += decode(line);
+        let start = 0;
+        for (let end = text.indexOf('\n', searched); end !== -1; end = text.indexOf('\n', start)) {
+          yield withoutCR(text.slice(start, end));
+          start = end + 1;
+        }
+        text = text.slice(start);
+      }
+      if (text !== '') yield text;
+    } finally {
+      if (!finished) this.destroy();
+    }
+  }
+
+  /**
+   * What is left of the body as text, by the charset of Content-Type, UTF-8 without one.
+   *
+   * @throws TypeError for a charset that the platform does not know
+   * @throws IncompleteRead
+   */
+  async text(): Promise<string> {
+    const decode = textDecoderFor(this.headers.get('content-type'));
+    return decode(await this.readall());
+  }
+
+  /**
+   * What is left of the body, parsed as JSON.
+   *
+   * @throws SyntaxError when it is not JSON
+   * @throws IncompleteRead
+   */
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text()) as unknown;
+  }
+
+  /**
+   * Reads what is left and drops it, so that the connection can be used again.
+   *
+   * @returns true when the connection can be used again; false when a bound was met, or the peer closes anyway
+   * @throws IncompleteRead when the body is cut short
+   */
+  async drain(options: DrainOptions = {}): Promise<boolean> {
+    const { maxBytes = Infinity, timeout } = options;
+    const limit = { expired: false };
+    const timer =
+      timeout === undefined
+        ? undefined
+        : setTimeout(() => {
+            limit.expired = true;
+            this.destroy();
+          }, timeout);
+    try {
+      let discarded = 0;
+      for (;;) {
+        if (this.length !== null && discarded + this.length > maxBytes) break;
+        const { length } = await this.peek();
+        if (length === 0) return this.#context.reusable();
+        discarded += length;
+        if (discarded > maxBytes) break;
+        await this.read1(length);
+      }
+    } catch (error) {
+      if (!limit.expired) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    this.destroy();
+    return false;
+  }
+
+  /** Bytes that a new request would have to step over; null when they cannot be counted, 0 when there are none. @internal */
+  get pendingBytes(): number | null {
+    if (this.destroyed) return 0;
+    return this.complete ? this.unreadBytes : this.length;
+  }
+
+  /** @internal */
+  setTrailers(fields: string[]): void {
+    this.#trailerFields = fields;
+  }
+}
+
+function withoutCR(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line;
+}

@@ -1,0 +1,64 @@
+/**
+ * Thousands of exchanges in which everything that can go wrong does, at both ends, chosen by a seed: each settles, with the right bytes
+ * or an error that the documentation has for it, and nothing is left when all are done.
+ *
+ * `CHAOS_SEED=…` plays a run again, `CHAOS_EXCHANGES=…` makes it longer.
+ */
+import { expect } from 'chai';
+import { HTTPConnection, HTTPSConnection } from '../../lib/index.js';
+import { runExchange } from './chaos/client.js';
+import { planExchange } from './chaos/plan.js';
+import { ChaosServer } from './chaos/server.js';
+import { judge, leavesBrittle } from './chaos/verdict.js';
+import { TRUSTING } from '../support/transports.js';
+
+const SEED = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+const EXCHANGES = Number(process.env['CHAOS_EXCHANGES'] ?? 3000);
+const WORKERS = 48;
+
+const WAYS = ['TCP', 'TCP', 'TCP', 'TLS', 'TCP', 'TCP', 'TCP', 'a tunnel'] as const;
+
+function connect(way: (typeof WAYS)[number], plain: ChaosServer, encrypted: ChaosServer): HTTPConnection {
+  if (way === 'TCP') return new HTTPConnection('127.0.0.1', plain.port);
+  const port = way === 'TLS' ? encrypted.port : encrypted.proxyPort;
+  const connection = new HTTPSConnection('127.0.0.1', port, { context: TRUSTING });
+  if (way === 'a tunnel') connection.setTunnel('localhost', encrypted.port);
+  return connection;
+}
+
+function countResources(kind: string): number {
+  return process.getActiveResourcesInfo().filter((name) => name === kind).length;
+}
+
+describe('chaos', () => {
+  it(`${String(EXCHANGES)} exchanges under CHAOS_SEED=${String(SEED)} each settle rightly and leave nothing behind`, async function () {
+    this.timeout(60_000 + EXCHANGES * 20);
+    const plain = new ChaosServer(false, (number) => planExchange(SEED, number));
+    const encrypted = new ChaosServer(true, (number) => planExchange(SEED, number));
+    await Promise.all([plain.listen(), encrypted.listen()]);
+    // Not earlier: mocha starts its own timer at the first await.
+    const base = { sockets: countResources('TCPSocketWrap'), timers: countResources('Timeout') };
+    const wrong: string[] = [];
+    let next = 0;
+    const worker = async (_: unknown, index: number): Promise<void> => {
+      const way = WAYS[index % WAYS.length] as (typeof WAYS)[number];
+      const connection = connect(way, plain, encrypted);
+      let brittle = false;
+      while (next < EXCHANGES) {
+        const plan = planExchange(SEED, next++);
+        const report = await runExchange(connection, plan);
+        for (const what of judge(plan, report, { brittle })) {
+          wrong.push(`exchange ${String(plan.number)} over ${way}: ${what}`);
+        }
+        brittle = leavesBrittle(plan);
+      }
+      connection.close();
+    };
+    await Promise.all(Array.from({ length: WORKERS }, worker));
+    await Promise.all([plain.close(), encrypted.close()]);
+    expect([...wrong, ...plain.violations, ...encrypted.violations].slice(0, 20)).to.deep.equal([]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(countResources('TCPSocketWrap')).to.equal(base.sockets);
+    expect(countResources('Timeout')).to.equal(base.timers);
+  });
+});
