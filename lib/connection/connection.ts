@@ -30,7 +30,7 @@ import { CALLS } from '../protocol/exchange-table.js';
 import type { Call, ConnectionState } from '../protocol/exchange-table.js';
 import { RawSend } from '../exchange/raw-send.js';
 import { cancelSource, planBody } from '../request/body.js';
-import type { RequestBody } from '../request/body.js';
+import type { PlanSettings, RequestBody } from '../request/body.js';
 import { describedUnsent, planRequest } from '../request/plan.js';
 import type { RequestDraft, RequestOptions, RequestPlan } from '../request/plan.js';
 import type { HTTPResponse } from '../response/response.js';
@@ -53,6 +53,7 @@ export class HTTPConnection extends Endpoint {
   /** The rejection of a request that failed in this very turn, for a `getResponse` called beside it. */
   #refused: Promise<void> | null = null;
   readonly #keeper: LinkKeeper;
+  readonly #settings: PlanSettings;
 
   /**
    * @param host - a name, an address, or either with a port: `'host:8080'`, `'[::1]:80'`
@@ -62,6 +63,7 @@ export class HTTPConnection extends Endpoint {
    */
   constructor(host: string, port?: number | null, options: HTTPConnectionOptions = {}) {
     super(host, port, options);
+    this.#settings = { blocksize: this.blocksize, defaultCharset: 'iso-8859-1' };
     this.#keeper = new LinkKeeper({
       limits: this.limits,
       plan: () => this.planConnection(),
@@ -259,8 +261,9 @@ export class HTTPConnection extends Endpoint {
     const keeper = this.#keeper;
     const { exchange, drops } = keeper;
     // What it is comes first: a body of the wrong kind is refused before anything is dialled.
-    const body = await planBody(data, exchange?.contentType ?? null, this.blocksize);
+    const body = planBody(data, exchange?.contentType ?? null, this.#settings);
     if (body === null) return;
+    await body.prepare?.();
     await this.#planning?.sent.catch(ignore);
     const owner = exchange ?? keeper.exchange;
     await owner?.sent.catch(ignore);
@@ -330,24 +333,25 @@ export class HTTPConnection extends Endpoint {
     options: RequestOptions,
     bodyLater: boolean,
   ): Promise<void> {
-    let plan: RequestPlan | Promise<RequestPlan>;
+    let plan: RequestPlan;
     try {
-      plan = planRequest(draft, body, options, this.blocksize, bodyLater);
+      plan = planRequest(draft, body, options, this.#settings, bodyLater);
     } catch (error) {
       throw describedUnsent(error, draft);
     }
     this.#refused = null;
     this.#keeper.exchange = null;
-    if (!(plan instanceof Promise)) {
+    const { body: planned } = plan;
+    if (planned === null || planned.prepare === null) {
       const { sent, failure } = this.#start(plan);
       return failure === null ? sent : this.#refuseWith(sent);
     }
     // A file may take its time over its first block: close() and the signal do not wait for it.
-    const { result, end } = interruptible(plan, options.signal);
+    const { result, end } = interruptible(planned.prepare(), options.signal);
     const exchange = result
-      .then((ready) => {
+      .then(() => {
         if (this.#planning !== planning) throw new NotConnected('the connection was closed by close()');
-        return this.#start(ready);
+        return this.#start(plan);
       })
       .catch((error: unknown) => {
         throw describedUnsent(error, draft);

@@ -2,7 +2,7 @@
  * `send`: a body's bytes into a transport as they are, without framing. It ends with its connection, and tells its source.
  */
 import { NotConnected } from '../errors.js';
-import type { PlannedBody } from '../request/body.js';
+import type { BodyPlan } from '../request/body.js';
 import type { Transport } from '../transport/transport.js';
 import { Upload } from '../request/upload.js';
 
@@ -13,7 +13,7 @@ export class RawSend {
   #settle: ((error: Error | null) => void) | null = null;
 
   /** @param count - told of each piece before it is written; may throw to refuse it */
-  constructor(body: PlannedBody, transport: Transport, count: (bytes: number) => void) {
+  constructor(body: BodyPlan, transport: Transport, count: (bytes: number) => void) {
     this.done = new Promise((resolve, reject) => {
       this.#settle = (error) => {
         if (error === null) resolve();

@@ -13,6 +13,9 @@ import { describeCharacter } from '../protocol/grammar.js';
 /** A charset that a string body can be sent in. */
 export type Charset = 'utf-8' | 'utf-16le' | 'iso-8859-1' | 'us-ascii';
 
+/** The charset of text whose Content-Type declares none: ISO-8859-1 as in http.client, or UTF-8 as users of Node expect. */
+export type DefaultCharset = 'iso-8859-1' | 'utf-8';
+
 /* Declared name → charset. The aliases are the ones in common use. */
 const CHARSETS: ReadonlyMap<string, Charset> = new Map<string, Charset>([
   ['utf-8', 'utf-8'],
@@ -42,14 +45,17 @@ const ENCODING: Readonly<Record<Charset, BufferEncoding>> = {
   'us-ascii': 'latin1',
 };
 
+/* JSON (RFC 8259 §8.1) with its line and sequence forms, and XML (RFC 7303 §3): their types say UTF-8 by themselves. */
+const UTF_8_TYPE = /(?:[/+]|\/x-)(?:json(?:-seq|l|lines)?|ndjson|xml(?:-dtd|-external-parsed-entity)?)$/;
+
 /**
- * The charset for a string body: the one that its `Content-Type` declares, else UTF-8 for JSON (`application/json`, `…+json`,
- * RFC 8259 §8.1), else ISO-8859-1, as in http.client.
+ * The charset for a string body: the one that its `Content-Type` declares, else UTF-8 for JSON and XML in all their forms, else
+ * the default.
  *
  * @throws TypeError when a charset is declared that cannot be sent.
  */
-export function charsetOf(contentType: string | null): Charset {
-  if (contentType === null) return 'iso-8859-1';
+export function charsetOf(contentType: string | null, fallback: DefaultCharset = 'iso-8859-1'): Charset {
+  if (contentType === null) return fallback;
   const declared = parameterOf(contentType, 'charset');
   if (declared !== null) {
     const charset = CHARSETS.get(declared.toLowerCase());
@@ -59,8 +65,7 @@ export function charsetOf(contentType: string | null): Charset {
         'for any other, pass the encoded bytes',
     );
   }
-  const type = leadingValue(contentType).toLowerCase();
-  return type === 'application/json' || type.endsWith('+json') ? 'utf-8' : 'iso-8859-1';
+  return UTF_8_TYPE.test(leadingValue(contentType).toLowerCase()) ? 'utf-8' : fallback;
 }
 
 /* Node 20 has the method, the ES2023 library does not list it. It is seven times as fast as the search. */

@@ -4,7 +4,7 @@
 import { Readable } from 'node:stream';
 import type { FileHandle } from 'node:fs/promises';
 import { charsetOf, encodeText } from '../fields/charset.js';
-import type { Charset } from '../fields/charset.js';
+import type { Charset, DefaultCharset } from '../fields/charset.js';
 import { UnimplementedFileMode } from '../errors.js';
 
 /** Everything that can be sent as the body of a request. */
@@ -31,7 +31,7 @@ type Pieces = AsyncIterator<unknown> | Iterator<unknown>;
 export type Source = { stream: Readable; pieces: null } | { stream: null; pieces: Pieces };
 
 /** A body, ready to be sent. */
-export interface PlannedBody {
+export interface BodyPlan {
   /** The whole body, where it is at hand. */
   bytes: Buffer | null;
   source: Source | null;
@@ -41,26 +41,39 @@ export interface PlannedBody {
   contentType: string | null;
   /** The charset of string pieces; null when the declared one is not known, so that only bytes can be sent. */
   charset: Charset | null;
+  /** What has to be waited for before the head may go out: a file's first block. Rejects with why the body cannot be sent. */
+  prepare: (() => Promise<void>) | null;
+  /** Whether it can be sent once more after it was sent in part: what is at hand, and what can be read from its start again. */
+  replayable: boolean;
+  /** Whether anything was taken from its source for a transport. An untouched plan can be sent as if for the first time. */
+  touched: boolean;
+}
+
+/** What a connection brings to the planning of its requests. */
+export interface PlanSettings {
+  /** The size of the pieces a file is read in. */
+  readonly blocksize: number;
+  /** The charset of text whose Content-Type declares none. */
+  readonly defaultCharset: DefaultCharset;
 }
 
 /**
  * @param contentType - the caller's Content-Type, whose charset decides how text is encoded
- * @param blocksize - the size of the pieces a file is read in
- * @returns null for no body; a promise only for a `FileHandle`, which is read once to see that it can be
+ * @returns null for no body
  * @throws TypeError for a body of another kind, text that the charset cannot hold, or a stream that has nothing left to read
  */
 export function planBody(
   body: RequestBody | null | undefined,
   contentType: string | null,
-  blocksize: number,
-): PlannedBody | null | Promise<PlannedBody> {
+  settings: PlanSettings,
+): BodyPlan | null {
   if (body === null || body === undefined) return null;
   if (typeof body === 'string') {
-    const declared = charsetOf(contentType);
+    const declared = charsetOf(contentType, settings.defaultCharset);
     return planBytes(encodeText(body, declared), null, declared);
   }
   // Only text needs a charset that is known: bytes are what they are.
-  const charset = knownCharset(contentType);
+  const charset = knownCharset(contentType, settings.defaultCharset);
   if (typeof body !== 'object') throw wrongKind(body);
   if (ArrayBuffer.isView(body)) {
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
@@ -84,7 +97,7 @@ export function planBody(
     const pieces = webPieces(encoded.body as ReadableStream);
     return { ...planPieces(pieces, charset), contentType: encoded.headers.get('content-type') };
   }
-  if (isFileHandle(body)) return planFile(body, blocksize, charset);
+  if (isFileHandle(body)) return planFile(body, settings.blocksize, charset);
   if (isNodeReadable(body)) return planStream(body, charset);
   if (body instanceof ReadableStream) {
     if (body.locked) throw new TypeError('the ReadableStream given as body is locked to a reader');
@@ -129,20 +142,38 @@ export function pieceBytes(piece: unknown, charset: Charset | null): Buffer {
   throw new TypeError(`a body must yield strings or bytes, it yielded ${describeKind(piece)}`);
 }
 
-function knownCharset(contentType: string | null): Charset | null {
+function knownCharset(contentType: string | null, fallback: DefaultCharset): Charset | null {
   try {
-    return charsetOf(contentType);
+    return charsetOf(contentType, fallback);
   } catch {
     return null;
   }
 }
 
-function planBytes(bytes: Buffer, contentType: string | null, charset: Charset | null): PlannedBody {
-  return { bytes, source: null, length: bytes.length, contentType, charset };
+function planBytes(bytes: Buffer, contentType: string | null, charset: Charset | null): BodyPlan {
+  return {
+    bytes,
+    source: null,
+    length: bytes.length,
+    contentType,
+    charset,
+    prepare: null,
+    replayable: true,
+    touched: false,
+  };
 }
 
-function planPieces(pieces: Pieces, charset: Charset | null): PlannedBody {
-  return { bytes: null, source: { stream: null, pieces }, length: null, contentType: null, charset };
+function planPieces(pieces: Pieces, charset: Charset | null): BodyPlan {
+  return {
+    bytes: null,
+    source: { stream: null, pieces },
+    length: null,
+    contentType: null,
+    charset,
+    prepare: null,
+    replayable: false,
+    touched: false,
+  };
 }
 
 /**
@@ -163,7 +194,7 @@ function webPieces(stream: ReadableStream): AsyncIterator<unknown> {
   };
 }
 
-function planStream(stream: Readable, charset: Charset | null): PlannedBody {
+function planStream(stream: Readable, charset: Charset | null): BodyPlan {
   const failure = stream.errored ?? null;
   if (failure !== null) throw failure;
   if (stream.destroyed || stream.readableEnded) {
@@ -171,29 +202,51 @@ function planStream(stream: Readable, charset: Charset | null): PlannedBody {
       'the stream given as body has been read to its end or destroyed, there is nothing left to send',
     );
   }
-  return { bytes: null, source: { stream, pieces: null }, length: null, contentType: null, charset };
+  return {
+    bytes: null,
+    source: { stream, pieces: null },
+    length: null,
+    contentType: null,
+    charset,
+    prepare: null,
+    replayable: false,
+    touched: false,
+  };
 }
 
-async function planFile(
-  handle: FileHandle,
-  blocksize: number,
-  charset: Charset | null,
-): Promise<PlannedBody> {
-  let first: Buffer;
-  try {
-    first = await readBlock(handle, blocksize);
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw Object.assign(new UnimplementedFileMode(`the file given as body cannot be read: ${message}`), {
-      cause,
-    });
-  }
-  return planPieces(fileBlocks(handle, blocksize, first), charset);
+/** The head does not depend on the file, but whether it can be read has to be known before the head goes out: its first block is. */
+function planFile(handle: FileHandle, blocksize: number, charset: Charset | null): BodyPlan {
+  const blocks = fileBlocks(handle, blocksize);
+  let first: Promise<IteratorResult<Buffer>> | null = null;
+  let taken = false;
+  const pieces: AsyncIterator<unknown> = {
+    next() {
+      if (taken || first === null) return blocks.next();
+      taken = true;
+      return first;
+    },
+    return: () => blocks.return(undefined),
+  };
+  const prepare = async (): Promise<void> => {
+    try {
+      await (first ??= blocks.next());
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw Object.assign(new UnimplementedFileMode(`the file given as body cannot be read: ${message}`), {
+        cause,
+      });
+    }
+  };
+  return { ...planPieces(pieces, charset), prepare };
 }
 
 /** The blocks of a file from its current position. The handle stays the caller's, and open. */
-async function* fileBlocks(handle: FileHandle, blocksize: number, first: Buffer): AsyncGenerator<Buffer> {
-  for (let block = first; block.length > 0; block = await readBlock(handle, blocksize)) yield block;
+async function* fileBlocks(handle: FileHandle, blocksize: number): AsyncGenerator<Buffer, undefined> {
+  for (;;) {
+    const block = await readBlock(handle, blocksize);
+    if (block.length === 0) return undefined;
+    yield block;
+  }
 }
 
 async function readBlock(handle: FileHandle, blocksize: number): Promise<Buffer> {

@@ -10,7 +10,7 @@ import type { InformationalResponse } from '../fields/informational.js';
 import { formatRequestHead } from '../protocol/request-head.js';
 import { trimBlanks } from '../protocol/grammar.js';
 import { planBody } from './body.js';
-import type { PlannedBody, RequestBody } from './body.js';
+import type { BodyPlan, PlanSettings, RequestBody } from './body.js';
 import { trailerFields } from '../fields/trailers.js';
 import type { Timeouts } from '../options.js';
 
@@ -35,7 +35,7 @@ export interface RequestPlan {
   method: string;
   url: string;
   head: string;
-  body: PlannedBody | null;
+  body: BodyPlan | null;
   chunked: boolean;
   /** Content-Length as sent, which a source has to keep to; null without one. */
   declared: number | null;
@@ -82,7 +82,6 @@ interface CallerFields {
  * Checks and frames a request.
  *
  * @param bodyLater - whether a body may still come through `send`: then a head that declares one is taken at its word
- * @returns a promise only when the body is a file, which is read once
  * @throws TypeError for unusable fields, options or bodies
  * @throws ContentLengthMismatch when the whole body is at hand and its length is not the declared one
  */
@@ -90,25 +89,22 @@ export function planRequest(
   draft: RequestDraft,
   body: RequestBody | null | undefined,
   options: RequestOptions,
-  blocksize: number,
+  settings: PlanSettings,
   bodyLater: boolean,
-): RequestPlan | Promise<RequestPlan> {
+): RequestPlan {
   const caller = readCallerFields(draft.fields);
   if (caller.contentLength !== null && caller.transferEncoding !== null) {
     throw new TypeError('Content-Length together with Transfer-Encoding: one message, two ends');
   }
   checkOptions(options);
-  const planned = planBody(body, caller.contentType, blocksize);
-  if (planned instanceof Promise) {
-    return planned.then((ready) => completePlan(draft, caller, ready, options, bodyLater));
-  }
+  const planned = planBody(body, caller.contentType, settings);
   return completePlan(draft, caller, planned, options, bodyLater);
 }
 
 function completePlan(
   draft: RequestDraft,
   caller: Readonly<CallerFields>,
-  body: PlannedBody | null,
+  body: BodyPlan | null,
   options: RequestOptions,
   bodyLater: boolean,
 ): RequestPlan {
@@ -160,12 +156,15 @@ function completePlan(
 }
 
 /** A chunked body of nothing: still has a last chunk, and perhaps trailers. */
-const EMPTY_BODY: PlannedBody = {
+const EMPTY_BODY: BodyPlan = {
   bytes: Buffer.alloc(0),
   source: null,
   length: 0,
   contentType: null,
   charset: 'iso-8859-1',
+  prepare: null,
+  replayable: true,
+  touched: false,
 };
 
 /** Names the trailers in the head where they are known, as a recipient that merges them wants to know (RFC 9110 §6.6.2). */

@@ -7,7 +7,7 @@
 import type { ChunkedEncoder } from '../coding/chunked-encoder.js';
 import { ContentLengthMismatch } from '../errors.js';
 import { cancelSource, pieceBytes } from './body.js';
-import type { PlannedBody, Source } from './body.js';
+import type { BodyPlan, Source } from './body.js';
 
 /** Where the bytes go: a transport. */
 export interface UploadTarget {
@@ -36,7 +36,7 @@ const SLICE_BYTES = 65_536;
 const TURN_BYTES = 1_048_576;
 
 export class Upload {
-  readonly #body: PlannedBody;
+  readonly #body: BodyPlan;
   readonly #options: UploadOptions;
   /** What the source gave and the target has not taken; a piece that is being sliced stays at the front. */
   #waiting: Buffer[] = [];
@@ -52,7 +52,7 @@ export class Upload {
   #drained = false;
   #over = false;
 
-  constructor(body: PlannedBody, options: UploadOptions) {
+  constructor(body: BodyPlan, options: UploadOptions) {
     this.#body = body;
     this.#options = options;
   }
@@ -81,6 +81,7 @@ export class Upload {
       }
       this.#sourceEnded();
     } else if (source !== null && source.stream !== null) {
+      this.#body.touched = true;
       this.#listen(source.stream);
     } else {
       this.#pump();
@@ -158,6 +159,7 @@ export class Upload {
 
   #next(pieces: NonNullable<Source['pieces']>): unknown {
     this.#inSource = true;
+    this.#body.touched = true;
     try {
       return pieces.next();
     } finally {

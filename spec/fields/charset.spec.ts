@@ -16,7 +16,18 @@ describe('charsetOf', () => {
     ['Application/JSON; indent=2', 'utf-8'],
     ['application/problem+json', 'utf-8'],
     ['application/vnd.api+JSON', 'utf-8'],
-    ['application/jsonl', 'iso-8859-1'],
+    ['application/jsonl', 'utf-8'],
+    ['application/x-ndjson', 'utf-8'],
+    ['application/ndjson; x=1', 'utf-8'],
+    ['application/json-seq', 'utf-8'],
+    ['application/geo+json-seq', 'utf-8'],
+    ['text/xml', 'utf-8'],
+    ['Application/XML', 'utf-8'],
+    ['image/svg+xml', 'utf-8'],
+    ['application/xml; charset=latin1', 'iso-8859-1'],
+    ['application/jsonp', 'iso-8859-1'],
+    ['application/myjson', 'iso-8859-1'],
+    ['text/xmlish', 'iso-8859-1'],
     ['application/json; charset=iso-8859-1', 'iso-8859-1'],
     ['application/problem+json; charset=us-ascii', 'us-ascii'],
     ['text/plain; charset=utf-8', 'utf-8'],
@@ -34,6 +45,13 @@ describe('charsetOf', () => {
       expect(charsetOf(contentType)).to.equal(charset);
     });
   }
+
+  it('falls back to UTF-8 where that is the default, and nowhere else', () => {
+    expect(charsetOf(null, 'utf-8')).to.equal('utf-8');
+    expect(charsetOf('text/plain', 'utf-8')).to.equal('utf-8');
+    expect(charsetOf('text/plain; charset=latin1', 'utf-8')).to.equal('iso-8859-1');
+    expect(charsetOf('application/json', 'iso-8859-1')).to.equal('utf-8');
+  });
 
   for (const declared of ['koi8-r', 'utf-16', 'utf-16be', 'windows-1252', 'constructor', '']) {
     it(`refuses ${JSON.stringify(declared)} with a TypeError that names it and what can be declared`, () => {
