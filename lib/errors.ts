@@ -1,45 +1,14 @@
 /**
- * The exceptions of http.client and a few of ours, with the data that an error about an exchange carries.
+ * The exceptions of http.client and a few of ours. (`TunnelError` lies with the tunnels, as it has fields.)
  *
  * Errors hold plain data only (no socket, no response, no connection), so that they can be logged, cloned and kept. The
- * protocol code throws them bare; `describeFailure` is the one place that adds which exchange failed and how far it got.
+ * protocol code throws them bare; `describeFailure` adds which exchange failed and how far it got.
  */
+import { describeFailure, HTTPException } from './exception.js';
+import type { Phase, TimerName } from './exception.js';
 
-/** What an exchange was doing when it failed. */
-export type Phase = 'connect' | 'tunnel' | 'send' | 'response' | 'body';
-
-/** The clock that ran out: a phase's own, or the one over the whole exchange. */
-export type TimerName = 'connect' | 'send' | 'response' | 'body' | 'total';
-
-/** Plain data about the exchange an error belongs to. Each is absent when it is not known. */
-export interface ExchangeData {
-  /** The request's method, as the caller gave it. */
-  method?: string | undefined;
-  /** The request's target, as the caller gave it. */
-  url?: string | undefined;
-  /** What the exchange was doing. */
-  phase?: Phase | undefined;
-  /** Bytes of this exchange handed to the network, head included. */
-  bytesSent?: number | undefined;
-  /** Bytes of this exchange received from the network, heads included. */
-  bytesReceived?: number | undefined;
-  /** Whether the exchange ran on a connection that had served one before. */
-  reused?: boolean | undefined;
-}
-
-/** Base of every exception of this library. Wrong arguments are `TypeError`s, and socket errors stay Node's own. */
-export class HTTPException extends Error implements ExchangeData {
-  /** The name of the class. */
-  override name = 'HTTPException';
-  /** Stable: `ERR_` and the class name in snake case. */
-  readonly code: string = 'ERR_HTTP_EXCEPTION';
-  declare method?: string | undefined;
-  declare url?: string | undefined;
-  declare phase?: Phase | undefined;
-  declare bytesSent?: number | undefined;
-  declare bytesReceived?: number | undefined;
-  declare reused?: boolean | undefined;
-}
+export { attachTo, describeFailure, describeSocketError, HTTPException } from './exception.js';
+export type { DialledAddress, ExchangeData, Phase, TimerName } from './exception.js';
 
 /** The connection has no socket and `autoOpen` is false, or it was closed under a pending call. */
 export class NotConnected extends HTTPException {
@@ -93,26 +62,46 @@ export class IncompleteRead extends HTTPException {
   /** How many more bytes of the body were due; `null` when the framing did not say. */
   readonly expected: number | null;
   readonly #reason: string;
+  readonly #received: number | null;
 
-  constructor(partial: Buffer, expected: number | null, reason = 'the body ended early') {
+  /**
+   * @param received - bytes of the body that had come in all, to whichever call they went; null when that is what was gathered
+   * @internal
+   */
+  constructor(
+    partial: Buffer,
+    expected: number | null,
+    reason = 'the body ended early',
+    received: number | null = null,
+  ) {
     const due = expected === null ? '' : `, ${String(expected)} more expected`;
-    super(`${reason} (${String(partial.length)} bytes read${due})`);
+    super(`${reason} (${describeProgress(partial.length, received)}${due})`);
     this.partial = partial;
     this.expected = expected;
     this.#reason = reason;
+    this.#received = received;
   }
 
   /**
-   * The same failure for another call, with what that one had gathered.
+   * The same failure for another call.
    *
+   * @param partial - what that call had gathered
+   * @param received - bytes of the body that had come in all, where the reader knows it better
    * @internal
    */
-  forCall(partial: Buffer): IncompleteRead {
-    const error = new IncompleteRead(partial, this.expected, this.#reason);
+  forCall(partial: Buffer, received: number | null = this.#received): IncompleteRead {
+    const error = new IncompleteRead(partial, this.expected, this.#reason, received);
     if (this.cause !== undefined) error.cause = this.cause;
     describeFailure(error, this);
     return error;
   }
+}
+
+/** How far a body had come: `7 bytes read`, or `65536 bytes had come, 7 of them to this call`. */
+function describeProgress(gathered: number, received: number | null): string {
+  if (received === null || received <= gathered) return `${String(gathered)} bytes read`;
+  const share = gathered === 0 ? '' : `, ${String(gathered)} of them to this call`;
+  return `${String(received)} bytes had come${share}`;
 }
 
 /** A call that the connection's state does not allow. It changed nothing. */
@@ -206,18 +195,25 @@ export class BadChunk extends HTTPException {
   override readonly code: string = 'ERR_BAD_CHUNK';
 }
 
-/** A bound of `Limits` other than the line length was passed. */
+/** What a limit other than the line length is about, for its message. */
+const LIMITED: Readonly<Record<string, string>> = {
+  maxBytes: 'the body is longer than maxBytes allows',
+  maxWaiting: 'as many requests as maxWaiting allows are waiting for a connection already',
+};
+
+/** A bound of `Limits` other than the line length was passed, or the `maxBytes` of a reader, or the `maxWaiting` of a pool. */
 export class LimitExceeded extends HTTPException {
   /** The name of the class. */
   override name = 'LimitExceeded';
   override readonly code: string = 'ERR_LIMIT_EXCEEDED';
-  /** The key of `Limits`. */
+  /** The key of `Limits`, `maxBytes` or `maxWaiting`. */
   readonly limit: string;
   /** Its value. */
   readonly allowed: number;
 
   constructor(limit: string, allowed: number) {
-    super(`the peer sent more than limits.${limit} allows (${String(allowed)})`);
+    const what = Object.hasOwn(LIMITED, limit) ? LIMITED[limit] : undefined;
+    super(`${what ?? `the peer sent more than limits.${limit} allows`} (${String(allowed)})`);
     this.limit = limit;
     this.allowed = allowed;
   }
@@ -242,24 +238,56 @@ export class ContentLengthMismatch extends HTTPException {
   }
 }
 
-/** The proxy refused to open the tunnel. */
-export class TunnelError<Headers = unknown> extends HTTPException {
+/** A redirect that may not be followed. Its response's connection has been let go. */
+export class RedirectError extends HTTPException {
   /** The name of the class. */
-  override name = 'TunnelError';
-  override readonly code: string = 'ERR_TUNNEL_ERROR';
-  /** The proxy's status code. */
+  override name = 'RedirectError';
+  override readonly code: string = 'ERR_REDIRECT_ERROR';
+  /** The status that redirects. */
   readonly status: number;
-  /** Its reason phrase. */
-  readonly reason: string;
-  /** The proxy's fields, an `HTTPMessage`: a 407 names its schemes in `Proxy-Authenticate`. */
-  readonly headers: Headers;
+  /** Where to, as the server sent it, but without user information. */
+  readonly location: string;
+  /** The absolute URLs that were asked, from the first. */
+  readonly urls: readonly string[];
 
-  constructor(status: number, reason: string, headers: Headers) {
-    super(`the proxy refused the tunnel: ${String(status)} ${reason}`.trimEnd());
+  /** @param reason - why it is not followed, as a clause: `5 redirects were followed already` */
+  constructor(reason: string, status: number, location: string, urls: readonly string[]) {
+    const bare = location.replace(/^([a-z][a-z0-9+.-]*:)?(\/\/)[^/?#]*@/i, '$1$2');
+    super(`a redirect is not followed, ${reason}: ${String(status)} to ${quote(bare)}`);
     this.status = status;
-    this.reason = reason;
-    this.headers = headers;
+    this.location = bare;
+    this.urls = Array.from(urls);
   }
+}
+
+/** A download cannot go on: what the server has is no longer what was begun. */
+export class ResourceChanged extends HTTPException {
+  /** The name of the class. */
+  override name = 'ResourceChanged';
+  override readonly code: string = 'ERR_RESOURCE_CHANGED';
+  /** The offset of the next byte that was wanted. */
+  readonly position: number;
+  /** What it was known by: a validator, or a total; null for none. */
+  readonly was: string | number | null;
+  /** What the server says now; null for nothing. */
+  readonly now: string | number | null;
+
+  constructor(position: number, was: string | number | null, now: string | number | null) {
+    const [before, after] = [was, now].map((value) => (value === null ? 'unnamed' : quote(String(value))));
+    super(
+      `the resource has changed at byte ${String(position)}: it was ${before ?? ''}, it is ${after ?? ''} now`,
+    );
+    this.position = position;
+    this.was = was;
+    this.now = now;
+  }
+}
+
+/** A content coding that is not known or not allowed, or content that does not decode. */
+export class BadEncoding extends HTTPException {
+  /** The name of the class. */
+  override name = 'BadEncoding';
+  override readonly code: string = 'ERR_BAD_ENCODING';
 }
 
 /** A clock ran out. */
@@ -284,25 +312,6 @@ const DOING: Readonly<Record<Phase, string>> = {
   response: 'while waiting for the response',
   body: 'while reading the body',
 };
-
-/**
- * Adds to an error which exchange it ended and how far that got. Data that the error has already stays; a message is
- * completed only on exceptions of ours, a socket error keeps Node's text.
- */
-export function describeFailure(error: unknown, data: ExchangeData): void {
-  if (!(error instanceof Error) || !Object.isExtensible(error)) return;
-  const target = error as ExchangeData & Error;
-  const described = target.method !== undefined;
-  target.method ??= data.method;
-  target.url ??= data.url;
-  target.phase ??= data.phase;
-  target.bytesSent ??= data.bytesSent;
-  target.bytesReceived ??= data.bytesReceived;
-  target.reused ??= data.reused;
-  if (described || !(error instanceof HTTPException) || data.method === undefined) return;
-  const progress = `${String(data.bytesSent ?? 0)} bytes sent, ${String(data.bytesReceived ?? 0)} received`;
-  error.message = `${data.method} ${data.url ?? ''}: ${error.message} (${progress}${data.reused === true ? ', reused connection' : ''})`;
-}
 
 /** What is wrong, and with which line if there is one. */
 function describeLine(reason: string, line: string): string {

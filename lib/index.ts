@@ -14,8 +14,10 @@ export type {
   HTTPSConnectionOptions,
   TLSOptions,
 } from './opening/connection-options.js';
+export { TunnelError } from './opening/tunnel-error.js';
 export {
   BadChunk,
+  BadEncoding,
   BadHeader,
   BadStatusLine,
   CannotSendHeader,
@@ -28,18 +30,19 @@ export {
   LimitExceeded,
   LineTooLong,
   NotConnected,
+  RedirectError,
   RemoteDisconnected,
+  ResourceChanged,
   ResponseNotReady,
   TimeoutError,
-  TunnelError,
   UnimplementedFileMode,
   UnknownProtocol,
   UnknownTransferEncoding,
 } from './errors.js';
-export type { ExchangeData, LineType, Phase, TimerName } from './errors.js';
+export type { DialledAddress, ExchangeData, LineType, Phase, TimerName } from './errors.js';
 export { HTTPSConnection } from './connection/https-connection.js';
 export type { InformationalResponse } from './fields/informational.js';
-export type { Limits } from './limits.js';
+export type { LimitOverrides, Limits } from './limits.js';
 export { HTTPMessage } from './fields/message.js';
 export type { HeadersInit } from './fields/message.js';
 export { parseHeaders } from './fields/parse-headers.js';

@@ -4,6 +4,7 @@
  * Nothing here counts bytes; the readers in `protocol/` do, and name the limit they hit. Strictness is policy, not an
  * option: only these sizes can be changed.
  */
+import { namesOf, readOptions } from './options.js';
 
 /** Bounds on what a peer may send. All are on by default. */
 export interface Limits {
@@ -34,18 +35,33 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   trailerBytes: 65_536,
 });
 
+/** Some of the limits, as an option: those that are absent or undefined have their default. */
+export type LimitOverrides = { [Name in keyof Limits]?: Limits[Name] | undefined };
+
+const NAMES = namesOf<Limits>({
+  lineBytes: true,
+  headBytes: true,
+  fields: true,
+  interimResponses: true,
+  chunkOverheadBytes: true,
+  trailerBytes: true,
+});
+
 /**
  * The defaults with the caller's overrides.
  *
  * @throws TypeError when a limit is unknown or not a non-negative integer.
  */
-export function resolveLimits(overrides: Partial<Limits> | undefined): Readonly<Limits> {
+export function resolveLimits(overrides: LimitOverrides | undefined): Readonly<Limits> {
   if (overrides === undefined) return DEFAULT_LIMITS;
-  for (const [name, value] of Object.entries(overrides)) {
-    if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw new TypeError(`unknown limit '${name}'`);
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw new TypeError(`limit ${name} must be a non-negative integer, got ${String(value)}`);
+  const limits = { ...DEFAULT_LIMITS };
+  const given = readOptions(overrides, NAMES, 'limits');
+  for (const name of Object.keys(given) as (keyof Limits)[]) {
+    const value: unknown = given[name];
+    if (!Number.isSafeInteger(value) || (value as number) < 0) {
+      throw new TypeError(`limits.${name} must be a non-negative integer, got ${String(value)}`);
     }
+    limits[name] = value as number;
   }
-  return { ...DEFAULT_LIMITS, ...overrides };
+  return limits;
 }

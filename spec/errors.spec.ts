@@ -6,10 +6,11 @@ import { expect } from 'chai';
 
 import * as millrace from '../lib/index.js';
 import type { ExchangeData } from '../lib/index.js';
-import { describeFailure } from '../lib/errors.js';
+import { attachTo, describeFailure, describeSocketError } from '../lib/errors.js';
 
 const {
   BadChunk,
+  BadEncoding,
   BadHeader,
   BadStatusLine,
   CannotSendHeader,
@@ -23,7 +24,9 @@ const {
   LimitExceeded,
   LineTooLong,
   NotConnected,
+  RedirectError,
   RemoteDisconnected,
+  ResourceChanged,
   ResponseNotReady,
   TimeoutError,
   TunnelError,
@@ -83,6 +86,21 @@ const KINDS: Kind[] = [
     parents: [HTTPException],
     members: { partial: Buffer.alloc(0), expected: null },
     says: /\(0 bytes read\)/,
+  },
+  {
+    error: new IncompleteRead(Buffer.from('1234567'), 3, 'the body ended early', 65_543),
+    name: 'IncompleteRead',
+    code: 'ERR_INCOMPLETE_READ',
+    parents: [HTTPException],
+    members: { partial: Buffer.from('1234567'), expected: 3 },
+    says: /\(65543 bytes had come, 7 of them to this call, 3 more expected\)/,
+  },
+  {
+    error: new IncompleteRead(Buffer.alloc(0), null).forCall(Buffer.alloc(0), 9),
+    name: 'IncompleteRead',
+    code: 'ERR_INCOMPLETE_READ',
+    parents: [HTTPException],
+    says: /\(9 bytes had come\)/,
   },
   {
     error: new ImproperConnectionState('m'),
@@ -148,6 +166,39 @@ const KINDS: Kind[] = [
     members: { limit: 'fields', allowed: 100 },
     says: /limits\.fields.*100/,
   },
+  {
+    error: new LimitExceeded('maxBytes', 5),
+    name: 'LimitExceeded',
+    code: 'ERR_LIMIT_EXCEEDED',
+    parents: [HTTPException],
+    members: { limit: 'maxBytes', allowed: 5 },
+    says: /^the body is longer than maxBytes allows \(5\)$/,
+  },
+  {
+    error: new LimitExceeded('maxWaiting', 8),
+    name: 'LimitExceeded',
+    code: 'ERR_LIMIT_EXCEEDED',
+    parents: [HTTPException],
+    members: { limit: 'maxWaiting', allowed: 8 },
+    says: /^as many requests as maxWaiting allows .* \(8\)$/,
+  },
+  {
+    error: new RedirectError('that is a loop', 302, 'http://user:secret@a/b', ['http://a/']),
+    name: 'RedirectError',
+    code: 'ERR_REDIRECT_ERROR',
+    parents: [HTTPException],
+    members: { status: 302, location: 'http://a/b', urls: ['http://a/'] },
+    says: /not followed, that is a loop: 302 to "http:\/\/a\/b"/,
+  },
+  {
+    error: new ResourceChanged(7, '"a"', null),
+    name: 'ResourceChanged',
+    code: 'ERR_RESOURCE_CHANGED',
+    parents: [HTTPException],
+    members: { position: 7, was: '"a"', now: null },
+    says: /changed at byte 7: it was "\\"a\\"", it is unnamed now/,
+  },
+  { error: new BadEncoding('m'), name: 'BadEncoding', code: 'ERR_BAD_ENCODING', parents: [HTTPException] },
   {
     error: new ContentLengthMismatch(5, 3, false),
     name: 'ContentLengthMismatch',
@@ -235,9 +286,78 @@ describe('describeFailure', () => {
     expect(error.message.match(/bytes sent/g)).to.have.length(1);
   });
 
-  it('leaves alone what cannot be added to', () => {
-    const frozen = Object.freeze(new Error('frozen'));
-    for (const reason of [frozen, 'text', null, undefined, 5, { plain: true }]) describeFailure(reason, DATA);
-    expect(frozen).not.to.have.property('method');
+  it('completes the message also where it is shown, in the stack', () => {
+    const error = new millrace.BadChunk('not a size');
+    describeFailure(error, DATA);
+    expect(error.stack).to.match(/^BadChunk: GET \/: not a size \(1 bytes sent, 2 received\)\n +at /);
+    expect(error.stack?.match(/not a size/g)).to.have.length(1);
+  });
+
+  it("writes to no error of a caller's, whatever it is: neither a source's nor a signal's reason", () => {
+    const plain = new Error('mine');
+    const reasons: unknown[] = [
+      plain,
+      new DOMException('m', 'AbortError'),
+      'text',
+      null,
+      undefined,
+      5,
+      { plain: true },
+    ];
+    for (const reason of reasons) describeFailure(reason, DATA);
+    expect(Object.keys(plain)).to.deep.equal([]);
+  });
+
+  it("adds to a socket's error, and keeps its text", () => {
+    const error = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    describeSocketError(error, DATA);
+    expect(error).to.include({ ...DATA, message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' });
+  });
+
+  const hostile: Record<string, () => unknown> = {
+    'a frozen error': () => Object.freeze(new NotConnected('m')),
+    'a frozen socket error': () => Object.freeze(new Error('m')),
+    'a read-only member': () =>
+      Object.defineProperty(new NotConnected('m'), 'url', { value: 1, writable: false }),
+    'a read-only message': () =>
+      Object.defineProperty(new NotConnected('m'), 'message', { value: 'm', writable: false }),
+    'members that throw': () =>
+      Object.defineProperties(new NotConnected('m'), {
+        stack: { get: fails, set: fails },
+        method: { get: fails, set: fails },
+        message: { get: fails, set: fails },
+      }),
+    'a proxy that throws': () =>
+      new Proxy(new Error('m'), {
+        get: fails,
+        set: fails,
+        getPrototypeOf: fails,
+        defineProperty: fails,
+        has: fails,
+      }),
+  };
+  for (const [name, make] of Object.entries(hostile)) {
+    it(`never throws: ${name}`, () => {
+      for (const describeIt of [describeFailure, describeSocketError]) describeIt(make(), DATA);
+      attachTo(make(), 'attempts', []);
+    });
+  }
+
+  it('adds what can be added beside a member that cannot', () => {
+    const error = Object.defineProperty(new NotConnected('m'), 'url', { value: 'x', writable: false });
+    describeFailure(error, DATA);
+    expect(error).to.include({ method: 'GET', url: 'x', phase: 'body' });
+  });
+
+  it('attaches what a log need not show', () => {
+    const error = new NotConnected('m');
+    attachTo(error, 'attempts', [error]);
+    expect(error).to.have.property('attempts').that.deep.equals([error]);
+    expect(Object.keys(error)).not.to.include('attempts');
+    for (const reason of ['text', null, undefined]) attachTo(reason, 'attempts', []);
   });
 });
+
+function fails(): never {
+  throw new Error('a member that throws');
+}

@@ -9,12 +9,14 @@ import type {
   ChunkedDecoderOptions,
   ChunkedEncoderOptions,
   ConnectionState,
+  DialledAddress,
   DrainOptions,
   ExchangeData,
   HeadersInit,
   HTTPConnectionOptions,
   HTTPSConnectionOptions,
   InformationalResponse,
+  LimitOverrides,
   Limits,
   LineType,
   Phase,
@@ -31,12 +33,14 @@ type Named = [
   ChunkedDecoderOptions,
   ChunkedEncoderOptions,
   ConnectionState,
+  DialledAddress,
   DrainOptions,
   ExchangeData,
   HeadersInit,
   HTTPConnectionOptions,
   HTTPSConnectionOptions,
   InformationalResponse,
+  LimitOverrides,
   Limits,
   LineType,
   Phase,
@@ -78,6 +82,9 @@ const EXCEPTIONS = [
   'ContentLengthMismatch',
   'TunnelError',
   'TimeoutError',
+  'RedirectError',
+  'ResourceChanged',
+  'BadEncoding',
 ];
 
 const OTHERS = ['parseHeaders', 'HTTP_PORT', 'HTTPS_PORT', 'HTTPStatus', 'responses'];
@@ -121,7 +128,7 @@ describe('the package', () => {
   });
 
   it('names its types', () => {
-    const options: Named[13] = { encodeChunked: true };
+    const options: Named[15] = { encodeChunked: true };
     expect(options satisfies RequestOptions).to.have.property('encodeChunked', true);
   });
 });

@@ -16,7 +16,7 @@ import {
   CannotSendHeader,
   CannotSendRequest,
   ContentLengthMismatch,
-  describeFailure,
+  describeSocketError,
   ImproperConnectionState,
   NotConnected,
   ResponseNotReady,
@@ -156,7 +156,7 @@ export class HTTPConnection extends Endpoint {
     try {
       await this.#keeper.openWithin(this.timeouts?.connect);
     } catch (error) {
-      describeFailure(error, {
+      describeSocketError(error, {
         method: 'connect',
         url: `${this.host}:${String(this.port)}`,
         phase: this.#keeper.phase,

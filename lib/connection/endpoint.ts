@@ -7,7 +7,7 @@
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
 import { resolveTimeouts } from '../options.js';
-import type { Timeouts } from '../options.js';
+import type { TimeLimits } from '../options.js';
 import { checkBlocksize } from '../opening/connection-options.js';
 import type { HTTPConnectionOptions } from '../opening/connection-options.js';
 import { planConnect } from '../opening/connect-plan.js';
@@ -45,7 +45,7 @@ export abstract class Endpoint {
   /** @internal */
   protected readonly options: HTTPConnectionOptions;
   /** @internal */
-  protected readonly timeouts: Timeouts | null;
+  protected readonly timeouts: TimeLimits | null;
   /** @internal */
   protected readonly limits: Readonly<Limits>;
   #tunnel: Tunnel | null = null;

@@ -168,7 +168,7 @@ export class LinkKeeper implements ExchangeOwner {
         exchange.start(link);
       },
       onError(error) {
-        exchange.fail(error);
+        exchange.onFailure(error);
       },
     });
   }

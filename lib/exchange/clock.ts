@@ -4,25 +4,24 @@
  * A deadline is a number that is cheap to move; the timer is armed for the nearest and, when it fires early because its deadline moved,
  * armed again. Exact to the timer's own precision. Nothing is armed for a clock without a limit.
  */
-import type { TimerName } from '../errors.js';
 import { MAX_MS } from '../options.js';
-import type { Timeouts } from '../options.js';
+import type { ClockName, TimeLimits } from '../options.js';
 
 export class Clock {
-  readonly #limits: Timeouts;
-  readonly #onExpiry: (timer: TimerName, ms: number) => void;
-  readonly #deadlines = new Map<TimerName, number>();
+  readonly #limits: TimeLimits;
+  readonly #onExpiry: (timer: ClockName, ms: number) => void;
+  readonly #deadlines = new Map<ClockName, number>();
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Infinity;
   #cleared = false;
 
-  constructor(limits: Timeouts, onExpiry: (timer: TimerName, ms: number) => void) {
+  constructor(limits: TimeLimits, onExpiry: (timer: ClockName, ms: number) => void) {
     this.#limits = limits;
     this.#onExpiry = onExpiry;
   }
 
   /** Starts a clock anew. */
-  start(timer: TimerName): void {
+  start(timer: ClockName): void {
     const ms = this.#limits[timer];
     if (ms === undefined || ms > MAX_MS || this.#cleared) return;
     const deadline = performance.now() + ms;
@@ -30,7 +29,7 @@ export class Clock {
     if (deadline < this.#armedFor) this.#arm(deadline, ms);
   }
 
-  stop(timer: TimerName): void {
+  stop(timer: ClockName): void {
     this.#deadlines.delete(timer);
   }
 
@@ -53,7 +52,7 @@ export class Clock {
     this.#armedFor = Infinity;
     const now = performance.now();
     let nearest = Infinity;
-    let expired: TimerName | null = null;
+    let expired: ClockName | null = null;
     for (const [timer, deadline] of this.#deadlines) {
       // Timers count whole milliseconds and may fire a fraction early.
       if (expired === null && deadline - now < 1) expired = timer;

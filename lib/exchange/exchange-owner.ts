@@ -1,7 +1,7 @@
 /**
  * What an exchange knows of the connection that it belongs to.
  */
-import type { Timeouts } from '../options.js';
+import type { TimeLimits } from '../options.js';
 import type { Phase } from '../errors.js';
 import type { InformationalResponse } from '../fields/informational.js';
 
@@ -29,7 +29,7 @@ export interface ExchangeOwner {
 
 /** What a connection is set to when the exchange begins. */
 export interface ExchangeSettings {
-  timeouts: Timeouts | null;
+  timeouts: TimeLimits | null;
   debugLevel: number;
   /** For interim responses, unless the request has its own. */
   onInformational: ((response: InformationalResponse) => void) | undefined;

@@ -5,10 +5,17 @@
  * afterwards changes nothing. It parses no bytes, sends none itself (`Sending` does), and opens no connection.
  */
 import { Clock } from './clock.js';
-import type { Timeouts } from '../options.js';
+import type { TimeLimits } from '../options.js';
 import { printLine, traceReply } from '../trace.js';
 import type { Trace } from '../trace.js';
-import { describeFailure, HTTPException, IncompleteRead, NotConnected, TimeoutError } from '../errors.js';
+import {
+  describeFailure,
+  describeSocketError,
+  HTTPException,
+  IncompleteRead,
+  NotConnected,
+  TimeoutError,
+} from '../errors.js';
 import type { ExchangeData, Phase, TimerName } from '../errors.js';
 import type { ExchangeOwner, ExchangeSettings } from './exchange-owner.js';
 import type { Link, LinkUser } from './link.js';
@@ -297,6 +304,7 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
   }
 
   onFailure(error: Error): void {
+    describeSocketError(error, this.#data());
     this.fail(error);
   }
 
@@ -374,7 +382,7 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
     this.#onAbort = null;
   }
 
-  #makeClock(timeouts: Timeouts): Clock {
+  #makeClock(timeouts: TimeLimits): Clock {
     const clock = new Clock(timeouts, (timer, ms) => {
       this.#onExpiry(timer, ms);
     });

@@ -5,7 +5,8 @@
  */
 import { traceHead, traceReply } from '../trace.js';
 import type { Trace } from '../trace.js';
-import { TunnelError, RemoteDisconnected } from '../errors.js';
+import { RemoteDisconnected } from '../errors.js';
+import { TunnelError } from './tunnel-error.js';
 import type { Limits } from '../limits.js';
 import { messageOf } from '../fields/message.js';
 import type { HTTPMessage } from '../fields/message.js';

@@ -4,8 +4,7 @@
 import { expect } from 'chai';
 import sinon from 'sinon';
 import { Clock } from '../../lib/exchange/clock.js';
-import { resolveTimeouts } from '../../lib/options.js';
-import type { Timeouts } from '../../lib/options.js';
+import type { TimeLimits } from '../../lib/options.js';
 
 describe('Clock', () => {
   let time: sinon.SinonFakeTimers;
@@ -20,7 +19,7 @@ describe('Clock', () => {
     time.restore();
   });
 
-  function clockOf(limits: Timeouts): Clock {
+  function clockOf(limits: TimeLimits): Clock {
     return new Clock(limits, (timer, ms) => expiries.push([timer, ms, performance.now()]));
   }
 
@@ -128,27 +127,4 @@ describe('Clock', () => {
     time.tick(1);
     expect(expiries.map(([timer]) => timer)).to.deep.equal(['connect']);
   });
-});
-
-describe('resolveTimeouts', () => {
-  it('takes a number for all clocks but total, and nothing for none', () => {
-    expect(resolveTimeouts(5)).to.deep.equal({ connect: 5, send: 5, response: 5, body: 5 });
-    expect(resolveTimeouts({ total: 7 })).to.deep.equal({ total: 7 });
-    expect(resolveTimeouts(undefined)).to.equal(null);
-    expect(resolveTimeouts(null)).to.equal(null);
-  });
-
-  const wrong: Record<string, unknown> = {
-    'a string': '5',
-    NaN: NaN,
-    'a negative number': -1,
-    'a negative clock': { body: -1 },
-    'a clock that is no number': { body: '5' },
-    'an unknown clock': { idle: 5 },
-  };
-  for (const [name, timeout] of Object.entries(wrong)) {
-    it(`refuses ${name}`, () => {
-      expect(() => resolveTimeouts(timeout as number)).to.throw(TypeError);
-    });
-  }
 });

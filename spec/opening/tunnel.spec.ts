@@ -92,7 +92,7 @@ describe('a tunnel', () => {
       'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\nProxy-Authenticate: Digest\r\nContent-Length: 6\r\n\r\nsecret',
     );
     for (const connectionClass of [HTTPConnection, HTTPSConnection]) {
-      const error = (await refused(proxy, connectionClass)) as TunnelError<HTTPMessage>;
+      const error = (await refused(proxy, connectionClass)) as TunnelError;
       expect(error).to.be.instanceOf(TunnelError);
       expect(error).to.include({
         code: 'ERR_TUNNEL_ERROR',

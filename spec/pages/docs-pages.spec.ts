@@ -68,7 +68,7 @@ describe('the documentation', () => {
     );
     const codes = exceptions.map((Exception) => {
       const { name, code } = new Exception(
-        ...(Exception.name === 'IncompleteRead' ? [Buffer.alloc(0), 0] : ['', '', '']),
+        ...(Exception.name === 'IncompleteRead' ? [Buffer.alloc(0), 0] : ['', '', '', '']),
       );
       return `${name} ${code}`;
     });

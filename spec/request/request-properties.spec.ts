@@ -128,6 +128,7 @@ async function perform(request: ArbitraryRequest, socketPath: string): Promise<E
   const { host, method, target, trailers, byHand } = request;
   const fields = allFields(request);
   let connection: HTTPConnection | null = null;
+  let begun = false;
   try {
     connection = new HTTPConnection(host, null, { socketPath, timeout: 5000 });
     const body = bodyOf(request);
@@ -135,17 +136,18 @@ async function perform(request: ArbitraryRequest, socketPath: string): Promise<E
     if (byHand) {
       connection.putRequest(method, target);
       for (const [name, value] of fields) connection.putHeader(name, value);
-      await connection.endHeaders(body, options);
-    } else {
-      await connection.request(method, target, body, fields, options);
     }
+    const sent = byHand
+      ? connection.endHeaders(body, options)
+      : connection.request(method, target, body, fields, options);
+    begun = connection.state !== 'Idle';
+    await sent;
     const response = await connection.getResponse();
     await response.readall();
     return { kind: 'answered', error: null };
   } catch (error) {
     // A source that fails at once may do so before the head has left, but behind the dial.
-    const { phase } = error as { phase?: string };
-    return { kind: phase === undefined ? 'refused' : 'source failed', error };
+    return { kind: begun ? 'source failed' : 'refused', error };
   } finally {
     connection?.close();
   }
