@@ -20,6 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['request', 'response'],
   ['exchange'],
   ['connection'],
+  ['pool'],
   ['roof'],
 ];
 
