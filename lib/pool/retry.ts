@@ -4,8 +4,9 @@
  * It owns these rules and waits for nothing itself. Never retried, whatever the options say: a violation of the protocol, a certificate,
  * an abort, a bad argument, a `total` timeout; each of these would fail again, or is somebody's decision.
  */
-import { HTTPException, RemoteDisconnected, TimeoutError, TunnelError } from '../errors.js';
-import { MAX_MS } from '../options.js';
+import { HTTPException, RemoteDisconnected, TimeoutError } from '../errors.js';
+import { TunnelError } from '../opening/tunnel-error.js';
+import { kindOf, MAX_MS, namesOf, readOptions } from '../options.js';
 import { IDEMPOTENT } from './resend.js';
 
 /** One try of a request, as `onRetry` and `error.attempts` show it. */
@@ -61,7 +62,15 @@ const NONE: Retries = {
   onRetry: null,
 };
 
-const NAMES: readonly string[] = Object.keys(NONE);
+const NAMES = namesOf<RetryOptions>({
+  limit: true,
+  methods: true,
+  statuses: true,
+  minDelay: true,
+  maxDelay: true,
+  maxRetryAfter: true,
+  onRetry: true,
+});
 
 /**
  * Options from what the caller gave: a number is the limit; nothing, or null, is none.
@@ -73,23 +82,18 @@ export function resolveRetries(option: number | RetryOptions | null | undefined)
   if (typeof option === 'number') return { ...NONE, limit: checkLimit(option) };
   if (typeof option !== 'object')
     throw new TypeError(`retries must be a number or an object, got ${typeof option}`);
-  // Own properties only: a polluted prototype must not make a request go out twice.
-  const given: Record<string, unknown> = { ...option };
-  for (const name of Object.keys(given)) {
-    if (!NAMES.includes(name))
-      throw new TypeError(`unknown option 'retries.${name}'; there are ${NAMES.join(', ')}`);
-  }
+  const given = readOptions(option, NAMES, 'retries');
   const { limit = 2, methods, statuses, onRetry } = given;
   if (onRetry !== undefined && typeof onRetry !== 'function')
-    throw new TypeError(`retries.onRetry must be a function, got ${typeof onRetry}`);
+    throw new TypeError(`retries.onRetry must be a function, got ${kindOf(onRetry)}`);
   return {
     limit: checkLimit(limit),
     methods: methods === undefined ? IDEMPOTENT : setOf(methods, 'methods', isMethod),
     statuses: statuses === undefined ? STATUSES : setOf(statuses, 'statuses', isStatus),
-    minDelay: delayOf(given['minDelay'], 'minDelay', NONE.minDelay),
-    maxDelay: delayOf(given['maxDelay'], 'maxDelay', NONE.maxDelay),
-    maxRetryAfter: delayOf(given['maxRetryAfter'], 'maxRetryAfter', NONE.maxRetryAfter),
-    onRetry: (onRetry as Retries['onRetry'] | undefined) ?? null,
+    minDelay: delayOf(given.minDelay, 'minDelay', NONE.minDelay),
+    maxDelay: delayOf(given.maxDelay, 'maxDelay', NONE.maxDelay),
+    maxRetryAfter: delayOf(given.maxRetryAfter, 'maxRetryAfter', NONE.maxRetryAfter),
+    onRetry: onRetry ?? null,
   };
 }
 

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 
 import {
   BadHeader,
+  HTTPMessage,
   IncompleteRead,
   InvalidURL,
   NotConnected,
@@ -45,7 +46,7 @@ describe('the options of retries', () => {
     ['less than none', -1, /non-negative integer/],
     ['a fraction', 1.5, /non-negative integer/],
     ['no number', Number.NaN, /non-negative integer/],
-    ['a name that is none', { limits: 3 }, /retries\.limits.*limit/],
+    ['a name that is none', { limits: 3 }, /limits.*retries.*'limit'/],
     ['a method that is no text', { methods: [1] }, /retries\.methods/],
     ['methods as one text', { methods: 'GET' }, /retries\.methods must be a list/],
     ['a status that is none', { statuses: [42] }, /retries\.statuses/],
@@ -129,8 +130,8 @@ describe('a failure', () => {
     ['a body timeout', timeout('body'), false, false],
     ['a total timeout', timeout('total'), false, false],
     ['an acquire timeout', timeout('acquire'), false, false],
-    ['a proxy that reaches nobody', new TunnelError(502, 'Bad Gateway', null), true, true],
-    ['a proxy that wants credentials', new TunnelError(407, 'Auth', null), true, false],
+    ['a proxy that reaches nobody', new TunnelError(502, 'Bad Gateway', new HTTPMessage()), true, true],
+    ['a proxy that wants credentials', new TunnelError(407, 'Auth', new HTTPMessage()), true, false],
     ['a proxy that closes', new RemoteDisconnected(), true, true],
     ['a violation of the protocol', new BadHeader('x', 'bad'), false, false],
     ['a truncated body', new IncompleteRead(Buffer.alloc(0), 1), false, false],
