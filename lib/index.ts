@@ -41,10 +41,9 @@ export {
 } from './errors.js';
 export type { DialledAddress, ExchangeData, LineType, Phase, TimerName } from './errors.js';
 export { HTTPSConnection } from './connection/https-connection.js';
-export type { InformationalResponse } from './fields/informational.js';
 export type { LimitOverrides, Limits } from './limits.js';
 export { HTTPMessage } from './fields/message.js';
-export type { HeadersInit } from './fields/message.js';
+export type { HeadersInit, InformationalResponse } from './fields/message.js';
 export { parseHeaders } from './fields/parse-headers.js';
 export type { ConnectionState } from './protocol/exchange-table.js';
 export type { RequestBody } from './request/body.js';

@@ -24,7 +24,8 @@ import {
 import { Exchange } from '../exchange/exchange.js';
 import { interruptible } from '../exchange/interruptible.js';
 import { LinkKeeper } from './link-keeper.js';
-import { checkFieldName, checkFieldValue, fieldsOf } from '../fields/message.js';
+import { checkFieldName, checkFieldValue } from '../fields/field-checks.js';
+import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
 import { CALLS } from '../protocol/exchange-table.js';
 import type { Call, ConnectionState } from '../protocol/exchange-table.js';

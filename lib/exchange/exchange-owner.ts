@@ -3,7 +3,7 @@
  */
 import type { TimeLimits } from '../options.js';
 import type { Phase } from '../errors.js';
-import type { InformationalResponse } from '../fields/informational.js';
+import type { InformationalResponse } from '../fields/message.js';
 
 /** As much of an exchange as its owner needs to know it by. */
 export interface OwnedExchange {

@@ -1,20 +1,24 @@
 /**
  * `HTTPMessage`: the fields of a head or of trailers, in their order and spelling, with case-insensitive lookups.
  *
- * It is the one owner of how fields are kept (a flat array: name, value, name, value, …) and of what a caller may put on the
- * wire as a field (RFC 9110 §5.1, §5.5). It does not parse bytes, does not join or split lists, and knows no framing. Nothing
+ * It is the one owner of how fields are kept (a flat array: name, value, name, value, …). It does not parse bytes, does not join or split lists, and knows no framing. Nothing
  * is indexed: a head has some ten fields, and a scan costs less than building a map for each response.
  */
 
+import type { IncomingHttpHeaders } from 'node:http';
+
+import { checkFieldName, checkFieldValue } from './field-checks.js';
 import { leadingValue, parameterOf } from './parameters.js';
-import { describeCharacter, findBadValueCharacter, isToken, trimBlanks } from '../protocol/grammar.js';
+import { kindOf } from '../options.js';
+import { formatFields, isToken } from '../protocol/grammar.js';
 
 /**
  * What can be given as fields: a record (an array as value makes one field line for each of its items), pairs, an
- * `HTTPMessage`, or the platform's `Headers`.
+ * `HTTPMessage`, the platform's `Headers`, or the `headers` of a message that Node received. A value may not be undefined.
  */
 export type HeadersInit =
   | Record<string, string | number | readonly string[]>
+  | IncomingHttpHeaders
   | Iterable<readonly [string, string | number]>
   | HTTPMessage
   | Headers;
@@ -177,10 +181,26 @@ export class HTTPMessage implements Iterable<[name: string, value: string]> {
 
   /** The wire form: `Name: value` and CRLF for each field, without the blank line that ends a head. */
   toString(): string {
-    const fields = this.#fields;
-    let text = '';
-    for (let i = 0; i < fields.length; i += 2) text += `${fields[i] ?? ''}: ${fields[i + 1] ?? ''}\r\n`;
-    return text;
+    return formatFields(this.#fields);
+  }
+
+  /**
+   * A record for `JSON.stringify`, which the constructor takes back: names as first spelled and in the order of their first
+   * lines, one value as a string, several as an array. Like any log of fields it may hold secrets.
+   */
+  toJSON(): Record<string, string | string[]> {
+    const spelled = new Map<string, string>();
+    for (const name of this.keys()) {
+      const lower = name.toLowerCase();
+      if (!spelled.has(lower)) spelled.set(lower, name);
+    }
+    // Not by assignment, as `__proto__` is a token too.
+    return Object.fromEntries(
+      Array.from(spelled.values(), (name) => {
+        const values = this.getAll(name);
+        return [name, values.length === 1 ? (values[0] as string) : values];
+      }),
+    );
   }
 
   /** The index of the first name at or behind `from` that is equal to this one, or -1. */
@@ -272,44 +292,12 @@ export function fieldsOf(init: HeadersInit | undefined | null): string[] {
   return fields;
 }
 
-/**
- * A field name as it may go on the wire: a token (RFC 9110 §5.1).
- *
- * @throws TypeError that names the character and its index.
- * @internal
- */
-export function checkFieldName(name: unknown): string {
-  if (typeof name !== 'string') throw new TypeError(`a field name must be a string, got ${kindOf(name)}`);
-  if (isToken(name)) return name;
-  if (name === '') throw new TypeError('a field name must not be empty');
-  let index = 0;
-  while (isToken(name.charAt(index))) index++;
-  throw new TypeError(
-    `field name ${JSON.stringify(name)} holds ${describeCharacter(name, index)}, which no name may (RFC 9110 §5.1)`,
-  );
-}
-
-/**
- * A field value as it may go on the wire, blanks around it dropped (RFC 9110 §5.5). A CR, LF or NUL in it would let the value
- * write fields or messages of its own (CVE-2016-5699), and a folded line is no exception.
- *
- * @throws TypeError that names the field, and the character and its index or the kind of value.
- * @internal
- */
-export function checkFieldValue(name: string, value: unknown): string {
-  if (typeof value === 'string') {
-    const index = findBadValueCharacter(value);
-    if (index === -1) return trimBlanks(value);
-    const cause = value.charCodeAt(index) > 0xff ? 'field text is ISO-8859-1' : 'controls are not allowed';
-    throw new TypeError(`the value of field ${name} holds ${describeCharacter(value, index)}: ${cause}`);
-  }
-  if (Number.isFinite(value)) return String(value);
-  const given = typeof value === 'number' ? String(value) : kindOf(value);
-  throw new TypeError(`the value of field ${name} must be a string or a finite number, got ${given}`);
-}
-
-/** What a caller gave, for a message: `null`, `boolean`, `Array`, `Promise`, … */
-function kindOf(value: unknown): string {
-  if (value === null || typeof value !== 'object') return value === null ? 'null' : typeof value;
-  return Object.prototype.toString.call(value).slice('[object '.length, -1);
+/** An interim (1xx) response: reported and skipped, the final one is still to come (RFC 9110 §15.2). */
+export interface InformationalResponse {
+  /** The status code, 100 to 199 without 101. */
+  status: number;
+  /** The reason phrase, possibly empty. */
+  reason: string;
+  /** The fields. */
+  headers: HTTPMessage;
 }

@@ -4,7 +4,7 @@
 import { Readable } from 'node:stream';
 import { BadHeader } from '../errors.js';
 import { resolveLimits } from '../limits.js';
-import type { Limits } from '../limits.js';
+import type { LimitOverrides } from '../limits.js';
 import { messageOf } from './message.js';
 import type { HTTPMessage } from './message.js';
 import { HeadReader } from '../protocol/head-reader.js';
@@ -21,7 +21,7 @@ import { HeadReader } from '../protocol/head-reader.js';
  */
 export async function parseHeaders(
   source: Readable | AsyncIterable<Uint8Array> | Uint8Array,
-  limits?: Partial<Limits>,
+  limits?: LimitOverrides,
 ): Promise<HTTPMessage> {
   const reader = new HeadReader('fields', resolveLimits(limits));
   if (source instanceof Uint8Array) {

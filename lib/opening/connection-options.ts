@@ -4,7 +4,7 @@
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
 import type { Timeouts } from '../options.js';
-import type { InformationalResponse } from '../fields/informational.js';
+import type { InformationalResponse } from '../fields/message.js';
 import type { Limits } from '../limits.js';
 import { loadTLS } from '../transport/tls.js';
 

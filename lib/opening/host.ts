@@ -11,6 +11,7 @@ import { isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 
 import { InvalidURL } from '../errors.js';
+import { kindOf } from '../options.js';
 import { describeCharacter } from '../protocol/grammar.js';
 import { HTTP_PORT, HTTPS_PORT } from '../status.js';
 
@@ -46,8 +47,11 @@ export function parseHostPort(
   validate: (host: string) => void = validateHost,
 ): HostPort {
   const given: unknown = host;
-  if (typeof given !== 'string')
-    throw new TypeError(`host must be a string, got ${given === null ? 'null' : typeof given}`);
+  if (typeof given !== 'string') {
+    const cure = given instanceof URL ? `: ${hostOfURL(given)}` : '';
+    throw new TypeError(`host must be a string, got ${kindOf(given)}${cure}`);
+  }
+  if (URL_START.test(given)) throw new InvalidURL(`host is a URL: ${hostOfURL(given)}`);
   const split = splitPort(host);
   validate(split.host);
   if (port === null || port === undefined)
@@ -58,6 +62,16 @@ export function parseHostPort(
     );
   }
   return { host: split.host, port: toPort(port, defaultPort) };
+}
+
+const URL_START = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** What to do with a URL that was given as host. Its user information is not shown. */
+function hostOfURL(url: string | URL): string {
+  const { hostname, port, protocol } = new URL(URL.canParse(String(url)) ? url : 'http://host');
+  const kind = protocol === 'https:' ? 'HTTPSConnection' : 'HTTPConnection';
+  const target = JSON.stringify(hostname) + (port === '' ? '' : `, ${port}`);
+  return `pass its host and port, as in new ${kind}(${target}), or use an HTTPClient, which takes URLs`;
 }
 
 /** The host without brackets, and the text behind its colon, if there is one. */
@@ -83,7 +97,9 @@ function splitPort(text: string): { host: string; port: string | null } {
 /** A port from a number or decimal digits. Signs, blanks, underscores and fractions are refused. */
 function toPort(port: number | string, defaultPort: number): number {
   if (typeof port !== 'string' && typeof port !== 'number')
-    throw new TypeError(`port must be a number, got ${typeof port}`);
+    throw new TypeError(
+      `port must be a number, or null for the default one, got ${kindOf(port)}; options, or a tunnel's fields, are the third argument`,
+    );
   if (port === '') return defaultPort;
   const number = typeof port === 'number' || /^[0-9]+$/.test(port) ? Number(port) : Number.NaN;
   if (Number.isNaN(number)) throw new InvalidURL(`nonnumeric port: ${JSON.stringify(String(port))}`);

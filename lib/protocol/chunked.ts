@@ -7,7 +7,7 @@
  */
 import { BadChunk, IncompleteRead, LimitExceeded, LineTooLong } from '../errors.js';
 import type { Limits } from '../limits.js';
-import { TOKEN_CHARACTER } from './grammar.js';
+import { formatFields, TOKEN_CHARACTER } from './grammar.js';
 import { HeadReader } from './head-reader.js';
 
 /** Takes a piece of a body. The bytes are only lent: whoever keeps them copies them, unless it owns the buffer they lie in. */
@@ -272,8 +272,5 @@ export function formatChunkSize(size: number, first: boolean): string {
 
 /** The end of a chunked body: the CRLF of the chunk before, unless there was none, the last chunk, trailers, the blank line. */
 export function formatLastChunk(trailers: readonly string[], first: boolean): string {
-  let text = first ? '0\r\n' : '\r\n0\r\n';
-  for (let i = 0; i < trailers.length; i += 2)
-    text += `${trailers[i] as string}: ${trailers[i + 1] as string}\r\n`;
-  return `${text}\r\n`;
+  return `${first ? '' : '\r\n'}0\r\n${formatFields(trailers)}\r\n`;
 }

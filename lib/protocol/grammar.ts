@@ -1,7 +1,7 @@
 /**
  * The character classes of RFC 9110 §5 and RFC 9112 §3 that both directions share, and what may go on the wire in a request.
  *
- * Pure questions about text: nothing here knows a limit, a stream or a state. The tables are built once.
+ * Pure questions about text, and the small forms that several places read or write: nothing here knows a limit, a stream or a state. The tables are built once.
  */
 
 /** 1 for a `tchar` (RFC 9110 §5.6.2). Indexed by octet. */
@@ -54,4 +54,31 @@ export function trimBlanks(text: string): string {
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
+}
+
+/** `1*DIGIT` as a number, never rounded: null for any other text, and for a value that a number cannot hold exactly. */
+export function readDecimal(text: string): number | null {
+  if (!/^[0-9]+$/.test(text)) return null;
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : null;
+}
+
+/** The members of a comma-separated list of tokens, in lower case; empty ones do not count (RFC 9110 §5.6.1.2). */
+export function listMembers(text: string): string[] {
+  if (!text.includes(',')) {
+    const member = trimBlanks(text).toLowerCase();
+    return member === '' ? [] : [member];
+  }
+  return text
+    .toLowerCase()
+    .split(',')
+    .map(trimBlanks)
+    .filter((member) => member !== '');
+}
+
+/** Fields as they stand in a head or behind a last chunk: `Name: value` and CRLF for each. @param fields - `[name, value, …]` */
+export function formatFields(fields: readonly string[]): string {
+  let text = '';
+  for (let i = 0; i < fields.length; i += 2) text += `${fields[i] as string}: ${fields[i + 1] as string}\r\n`;
+  return text;
 }

@@ -6,7 +6,7 @@
  */
 import type { Trailers } from '../coding/chunked-encoder.js';
 import { ContentLengthMismatch, describeFailure } from '../errors.js';
-import type { InformationalResponse } from '../fields/informational.js';
+import type { InformationalResponse } from '../fields/message.js';
 import { formatRequestHead } from '../protocol/request-head.js';
 import { trimBlanks } from '../protocol/grammar.js';
 import { planBody } from './body.js';

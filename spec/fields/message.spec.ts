@@ -4,6 +4,8 @@
 
 import { inspect } from 'node:util';
 
+import type { IncomingHttpHeaders } from 'node:http';
+
 import { expect } from 'chai';
 import fc from 'fast-check';
 
@@ -175,6 +177,14 @@ describe('HTTPMessage', () => {
         expect: 'set-cookie: 1\r\nset-cookie: 2\r\nx: x\r\n',
       },
       {
+        name: 'the headers of a message that Node received',
+        init: {
+          accept: '*/*',
+          'set-cookie': ['a', 'b'],
+        } satisfies IncomingHttpHeaders as IncomingHttpHeaders,
+        expect: 'accept: */*\r\nset-cookie: a\r\nset-cookie: b\r\n',
+      },
+      {
         name: 'a record named like members of Object',
         init: { constructor: 'x' },
         expect: 'constructor: x\r\n',
@@ -200,8 +210,16 @@ describe('HTTPMessage', () => {
       { name: 'a promise that was not awaited', init: Promise.resolve({ a: 'b' }), message: /got Promise/ },
       { name: 'a flat list', init: ['A', 'x'], message: /item 0 is string/ },
       { name: 'a pair with three items', init: [['A', 'x'], ['B', 'y', 'z']], message: /item 1 is Array/ }, // prettier-ignore
-      { name: 'null as a value', init: { 'X-A': null }, message: /field X-A .* got null/ },
-      { name: 'undefined as a value', init: { 'X-A': undefined }, message: /field X-A .* got undefined/ },
+      {
+        name: 'null as a value',
+        init: { 'X-A': null },
+        message: /field X-A .* got null: leave the field out/,
+      },
+      {
+        name: 'undefined as a value',
+        init: { 'X-A': undefined },
+        message: /field X-A .* got undefined: leave the field out/,
+      },
       { name: 'a boolean as a value', init: { 'X-A': true }, message: /field X-A .* got boolean/ },
       { name: 'an object as a value', init: { 'X-A': { b: 1 } }, message: /field X-A .* got Object/ },
       {
@@ -368,6 +386,20 @@ describe('HTTPMessage', () => {
     it('is its wire form, without a blank line', () => {
       expect(String(new HTTPMessage({ A: 'x', b: '' }))).to.equal('A: x\r\nb: \r\n');
       expect(String(new HTTPMessage())).to.equal('');
+    });
+
+    it('is a record as JSON, which the constructor takes back', () => {
+      const message = new HTTPMessage([
+        ['Set-Cookie', 'a'],
+        ['Content-Type', 'text/plain'],
+        ['set-cookie', 'b'],
+        ['__proto__', 'c'],
+      ]);
+      const json = JSON.stringify(message);
+      expect(json).to.equal('{"Set-Cookie":["a","b"],"Content-Type":"text/plain","__proto__":"c"}');
+      const again = new HTTPMessage(JSON.parse(json) as Record<string, string>);
+      expect(JSON.stringify(again)).to.equal(json);
+      expect(JSON.stringify(new HTTPMessage())).to.equal('{}');
     });
 
     it('is inspected as its fields', () => {

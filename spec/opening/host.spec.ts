@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 
 import { HTTPException, InvalidURL } from '../../lib/errors.js';
+import { HTTPConnection, HTTPSConnection } from '../../lib/index.js';
 import {
   authorityOf,
   formatAuthority,
@@ -85,7 +86,7 @@ describe('parseHostPort', () => {
       port: 82,
       message: 'names a port, and port 82',
     },
-    { name: 'a URL', host: 'http://h', message: 'nonnumeric port: "//h"' },
+    { name: 'a URL', host: 'http://h', message: 'host is a URL: pass its host and port' },
     { name: 'CR LF', host: 'h\r\nX: y', message: 'U+000D at index 1' },
     { name: 'CR LF in the port', host: 'h:80\r\n', message: 'nonnumeric port' },
     { name: 'NUL', host: 'h\0', message: 'U+0000 at index 1' },
@@ -128,11 +129,37 @@ describe('parseHostPort', () => {
       TypeError,
       'host must be a string, got null',
     );
-    expect(() => parseHostPort(untyped(new URL('http://h')), null, 80)).to.throw(TypeError, 'got object');
     expect(() => parseHostPort('h', untyped(true), 80)).to.throw(
       TypeError,
-      'port must be a number, got boolean',
+      'port must be a number, or null for the default one, got boolean',
     );
+  });
+
+  const URLS: [host: unknown, cure: string][] = [
+    ['http://name:8080/path', 'new HTTPConnection("name", 8080), or use an HTTPClient'],
+    ['HTTPS://user:secret@name/', 'new HTTPSConnection("name"), or use an HTTPClient'],
+    ['ws://[::1]:81', 'new HTTPConnection("[::1]", 81)'],
+    ['http://user:secret@:x/', 'new HTTPConnection("host")'],
+    [new URL('https://user:secret@name:8443/'), 'new HTTPSConnection("name", 8443)'],
+  ];
+  for (const [host, cure] of URLS) {
+    it(`says what to do with a URL as host, without its secrets: ${typeof host} ${String(host)}`, () => {
+      const kind = typeof host === 'string' ? InvalidURL : TypeError;
+      const refusal = expect(() => parseHostPort(untyped(host), null, 80)).to.throw(kind, cure);
+      refusal.with
+        .property('message')
+        .that.matches(/URL: pass its host and port/)
+        .and.does.not.match(/secret/);
+    });
+  }
+
+  it('says where options go that are given in the place of the port', () => {
+    for (const connectionClass of [HTTPConnection, HTTPSConnection]) {
+      expect(() => new connectionClass('h', untyped({ timeout: 1 }) as unknown as number)).to.throw(
+        TypeError,
+        'port must be a number, or null for the default one, got Object; options, or',
+      );
+    }
   });
 
   it('leaves the check of the host to the caller who brings one', () => {
