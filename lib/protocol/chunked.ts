@@ -64,6 +64,15 @@ type State =
   | 'data LF'
   | 'trailers';
 
+/** The most digits of a size that is read at once. No chunk that lies whole in one piece of bytes needs more. */
+const PLAIN_SIZE_DIGITS = 6;
+
+/** From so many bytes on, the size line of such a chunk and the CRLF behind a byte of data lie within them. */
+const PLAIN_CHUNK_BYTES = PLAIN_SIZE_DIGITS + 5;
+
+/* Looked up once, since it lies three prototypes away: 240 -> 210 ms a GiB in chunks of 100 bytes. */
+const { copyWithin } = Uint8Array.prototype;
+
 /** What a chunk of `size` bytes may spend on its size line before it counts as overhead. */
 function overheadCredit(size: number): number {
   return 16 + 2 * size;
@@ -80,6 +89,9 @@ export class ChunkedReader implements BodyReader {
   #digits = 0;
   #lineBytes = 0;
   #overhead = 0;
+  /** The data found in the bytes of one `write` lies in [dataStart, dataEnd), which never reaches beyond what was read. */
+  #dataStart = 0;
+  #dataEnd = 0;
 
   constructor(limits: Readonly<Limits>) {
     this.#limits = limits;
@@ -102,32 +114,26 @@ export class ChunkedReader implements BodyReader {
 
   write(bytes: Buffer, from: number, emit: Emit): number {
     let at = from;
-    // The data found so far lies in [dataStart, dataEnd), which never reaches beyond `at`.
-    let dataStart = 0;
-    let dataEnd = 0;
+    this.#dataStart = 0;
+    this.#dataEnd = 0;
     try {
       while (at < bytes.length && !this.done) {
         if (this.#state === 'data') {
           const take = Math.min(this.#size, bytes.length - at);
-          if (dataEnd === dataStart) {
-            dataStart = at;
-            dataEnd = at;
-          } else if (dataEnd !== at) {
-            bytes.copyWithin(dataEnd, at, at + take);
-          }
-          dataEnd += take;
+          this.#gather(bytes, at, at + take);
           at += take;
           this.skipData(take);
         } else if (this.#state === 'trailers') {
           at = this.#trailers.write(bytes, at);
           this.done = this.#trailers.done;
         } else {
+          if (this.#state === 'size' && this.#digits === 0) at = this.#readPlainChunks(bytes, at);
           at = this.#readFraming(bytes, at);
         }
       }
     } finally {
       // Also when the framing behind it is broken: what was decoded is delivered, whichever way the bytes were cut.
-      if (dataEnd > dataStart) emit(bytes.subarray(dataStart, dataEnd));
+      if (this.#dataEnd > this.#dataStart) emit(bytes.subarray(this.#dataStart, this.#dataEnd));
     }
     return at;
   }
@@ -136,7 +142,46 @@ export class ChunkedReader implements BodyReader {
     if (!this.done) throw new IncompleteRead(Buffer.alloc(0), null);
   }
 
-  /** Reads size lines and the CRLF behind data, up to the next byte of data. */
+  /** Moves data to behind what was found before it in the same bytes. */
+  #gather(bytes: Buffer, from: number, to: number): void {
+    if (this.#dataEnd === this.#dataStart) {
+      this.#dataStart = from;
+      this.#dataEnd = to;
+      return;
+    }
+    if (this.#dataEnd !== from) copyWithin.call(bytes, this.#dataEnd, from, to);
+    this.#dataEnd += to - from;
+  }
+
+  /**
+   * Reads chunks of the common shape, `HEX+ CRLF data CRLF`, as long as they lie whole in these bytes. Whatever else comes, good or bad,
+   * is left where it begins to the reading by states: in chunks of 100 bytes that alone takes 470 ms a GiB, with this it is 210.
+   */
+  #readPlainChunks(bytes: Buffer, from: number): number {
+    const last = bytes.length - PLAIN_CHUNK_BYTES;
+    let at = from;
+    while (at <= last) {
+      let size = 0;
+      let i = at;
+      for (const digitsEnd = at + PLAIN_SIZE_DIGITS; i < digitsEnd; i++) {
+        const value = HEX_VALUE[bytes[i] as number] as number;
+        if (value === 16) break;
+        size = size * 16 + value;
+      }
+      const start = i + 2;
+      const end = start + size;
+      if (size === 0 || bytes[i] !== CR || bytes[i + 1] !== LF) break;
+      if (end + 2 > bytes.length || bytes[end] !== CR || bytes[end + 1] !== LF) break;
+      if (start - at > this.#limits.lineBytes) break;
+      // So short a size line takes less than its credit: no limit is met here.
+      this.#overhead += start - at - overheadCredit(size);
+      this.#gather(bytes, start, end);
+      at = end + 2;
+    }
+    return at;
+  }
+
+  /** Reads the CRLF behind data, or a size line up to the next byte of data. */
   #readFraming(bytes: Buffer, from: number): number {
     const lineBytesAllowed = this.#limits.lineBytes;
     let at = from;
@@ -154,7 +199,8 @@ export class ChunkedReader implements BodyReader {
           this.#size = 0;
           this.#digits = 0;
           this.#lineBytes = 0;
-          continue;
+          // The next chunk may be one that is read at once.
+          return at;
         case 'size': {
           const value = HEX_VALUE[octet] as number;
           if (value === 16) {
