@@ -25,20 +25,32 @@ export interface Framing {
 }
 
 /** What the fields say about framing, gathered in one pass. */
-interface FramingFields {
-  /** Null without the field; several are joined with a comma, which makes them unusable. */
-  contentLength: string | null;
+export interface FramingFields {
+  /**
+   * Null without the field; several are joined with a comma, which makes them unusable. A number only for digits that are written as
+   * `String` writes them.
+   */
+  contentLength: string | number | null;
   transferEncoding: string | null;
   close: boolean;
   keepAlive: boolean;
 }
 
 /**
+ * @param fields - `[name, value, …]`
  * @throws BadHeader when the framing fields conflict or cannot be used
  * @throws UnknownTransferEncoding for any coding but one `chunked`
  */
 export function decideFraming(method: string, line: StatusLine, fields: readonly string[]): Framing {
-  const { contentLength, transferEncoding, close, keepAlive: asked } = gather(fields);
+  const found = noFramingFields();
+  for (let i = 0; i < fields.length; i += 2)
+    addFramingField(found, fields[i] as string, fields[i + 1] as string);
+  return decideByFields(method, line, found);
+}
+
+/** As {@link decideFraming}, from what was gathered while the head was scanned. */
+export function decideByFields(method: string, line: StatusLine, found: Readonly<FramingFields>): Framing {
+  const { contentLength, transferEncoding, close, keepAlive: asked } = found;
   const { status, version } = line;
   const keepAlive = !close && (version === 11 || asked);
   if (status === 101 || (method === 'CONNECT' && status >= 200 && status < 300)) {
@@ -69,31 +81,25 @@ export function decideFraming(method: string, line: StatusLine, fields: readonly
   return { kind: 'until close', length: null, keepAlive: false, closes: close };
 }
 
-function gather(fields: readonly string[]): FramingFields {
-  const found: FramingFields = {
-    contentLength: null,
-    transferEncoding: null,
-    close: false,
-    keepAlive: false,
-  };
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string;
-    const value = fields[i + 1] as string;
-    // Only three lengths matter, so most names are never looked at.
-    if (name.length === 14) {
-      if (name.toLowerCase() === 'content-length') found.contentLength = join(found.contentLength, value);
-    } else if (name.length === 17) {
-      if (name.toLowerCase() === 'transfer-encoding')
-        found.transferEncoding = join(found.transferEncoding, value);
-    } else if (name.length === 10 && name.toLowerCase() === 'connection') {
-      readConnection(value, found);
-    }
-  }
-  return found;
+export function noFramingFields(): FramingFields {
+  return { contentLength: null, transferEncoding: null, close: false, keepAlive: false };
 }
 
-function join(before: string | null, value: string): string {
-  return before === null ? value : `${before}, ${value}`;
+/** Takes note of a field, if it is one of the three that matter here. */
+export function addFramingField(found: FramingFields, name: string, value: string): void {
+  // Most names are told apart by their lengths and never looked at.
+  if (name.length === 14) {
+    if (name.toLowerCase() === 'content-length') found.contentLength = join(found.contentLength, value);
+  } else if (name.length === 17) {
+    if (name.toLowerCase() === 'transfer-encoding')
+      found.transferEncoding = join(found.transferEncoding, value);
+  } else if (name.length === 10 && name.toLowerCase() === 'connection') {
+    readConnection(value, found);
+  }
+}
+
+function join(before: string | number | null, value: string): string {
+  return before === null ? value : `${String(before)}, ${value}`;
 }
 
 function readConnection(value: string, found: FramingFields): void {
@@ -115,7 +121,8 @@ function isChunkedOnly(value: string): boolean {
 }
 
 /** `1*DIGIT`, once, never rounded: a value that a number cannot hold exactly is refused. */
-function parseContentLength(value: string): number {
+function parseContentLength(value: string | number): number {
+  if (typeof value === 'number') return value;
   const number = Number(value);
   if (!/^[0-9]+$/.test(value) || !Number.isSafeInteger(number)) {
     throw new BadHeader(`Content-Length: ${value}`, 'an unusable Content-Length');

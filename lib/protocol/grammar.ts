@@ -10,6 +10,11 @@ for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd
   TOKEN_CHARACTER[character.charCodeAt(0)] = 1;
 }
 
+/** 1 for an octet that may stand in a field value or a reason phrase: HTAB, visible ASCII, SP, obs-text. */
+export const TEXT_CHARACTER: Uint8Array = new Uint8Array(256).fill(1);
+for (let octet = 0; octet < 0x20; octet++) TEXT_CHARACTER[octet] = octet === 0x09 ? 1 : 0;
+TEXT_CHARACTER[0x7f] = 0;
+
 /** Whether the text is a `token`: at least one character, each a tchar. Methods and field names are tokens. */
 export function isToken(text: string): boolean {
   for (let i = 0; i < text.length; i++) {

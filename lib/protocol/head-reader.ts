@@ -8,7 +8,7 @@
 import { BadHeader, BadStatusLine, LimitExceeded, LineTooLong } from '../errors.js';
 import type { LineType } from '../errors.js';
 import type { Limits } from '../limits.js';
-import { TOKEN_CHARACTER } from './grammar.js';
+import { TEXT_CHARACTER, TOKEN_CHARACTER } from './grammar.js';
 import { isStatusLineStart, parseStatusLine } from './status-line.js';
 import type { StatusLine } from './status-line.js';
 
@@ -20,11 +20,6 @@ const LF = 0x0a;
 const SP = 0x20;
 const HTAB = 0x09;
 const COLON = 0x3a;
-
-/** 1 for an octet that may stand in a field value or a reason phrase: HTAB, visible ASCII, SP, obs-text. */
-const TEXT_CHARACTER = new Uint8Array(256).fill(1);
-for (let octet = 0; octet < 0x20; octet++) TEXT_CHARACTER[octet] = octet === HTAB ? 1 : 0;
-TEXT_CHARACTER[0x7f] = 0;
 
 /** Fields whose meaning decides where a message ends or a connection goes: never accepted folded over lines. */
 const NEVER_FOLDED = /^(?:content-length|transfer-encoding|connection)$/i;
@@ -74,7 +69,7 @@ export class HeadReader {
     this.#lineStart = 0;
     this.#fieldLines = 0;
     this.#skippedEmptyLine = false;
-    this.#positions.length = 0;
+    if (this.#positions.length > 0) this.#positions.length = 0;
     this.#statusLine = null;
   }
 

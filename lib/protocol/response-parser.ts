@@ -8,16 +8,17 @@ import { LimitExceeded, RemoteDisconnected } from '../errors.js';
 import type { Limits } from '../limits.js';
 import { ChunkedReader } from './chunked.js';
 import type { BodyReader } from './chunked.js';
-import { decideFraming } from './framing.js';
+import { decideByFields, decideFraming } from './framing.js';
 import type { Framing } from './framing.js';
 import { HeadReader } from './head-reader.js';
 import type { StatusLine } from './status-line.js';
+import { readPlainHead } from './plain-head.js';
 import { LengthReader, UntilCloseReader } from './plain-body.js';
 
 /** A head, interim or final. */
 export interface ResponseHead extends StatusLine {
   /** `[name, value, name, value, …]` in the order received. */
-  fields: string[];
+  readonly fields: string[];
 }
 
 /** Takes what the parser finds, in order: any number of interim heads, one head, pieces of body, one end. */
@@ -84,8 +85,19 @@ export class ResponseParser {
     let at = from;
     while (at < bytes.length && !this.done) {
       if (this.#body === null) {
+        const plain = this.#head.started ? null : readPlainHead(bytes, at, this.#limits);
+        if (plain !== null) {
+          at += plain.bytes;
+          if (!this.#skipInterim(plain))
+            this.#begin(plain, decideByFields(this.#method, plain, plain.framing));
+          continue;
+        }
         at = this.#head.write(bytes, at);
-        if (this.#head.done) this.#finishHead();
+        if (!this.#head.done) continue;
+        const { version, status, reason } = this.#head.statusLine;
+        const fields = this.#head.fields();
+        const head = { version, status, reason, fields };
+        if (!this.#skipInterim(head)) this.#begin(head, decideFraming(this.#method, head, fields));
       } else {
         at = this.#body.write(bytes, at, this.#emit);
         this.#finishBody();
@@ -129,23 +141,19 @@ export class ResponseParser {
     this.#finishBody();
   }
 
-  #finishHead(): void {
-    const line = this.#head.statusLine;
-    const head: ResponseHead = {
-      version: line.version,
-      status: line.status,
-      reason: line.reason,
-      fields: this.#head.fields(),
-    };
-    if (head.status < 200 && head.status !== 101) {
-      if (++this.#interimResponses > this.#limits.interimResponses) {
-        throw new LimitExceeded('interimResponses', this.#limits.interimResponses);
-      }
-      this.#head.reset();
-      this.#handler.onInterim(head);
-      return;
+  /** Whether it is an interim head. */
+  #skipInterim(head: ResponseHead): boolean {
+    if (head.status >= 200 || head.status === 101) return false;
+    if (++this.#interimResponses > this.#limits.interimResponses) {
+      throw new LimitExceeded('interimResponses', this.#limits.interimResponses);
     }
-    const framing = decideFraming(this.#method, line, head.fields);
+    this.#head.reset();
+    this.#handler.onInterim(head);
+    return true;
+  }
+
+  /** The final head is there. */
+  #begin(head: ResponseHead, framing: Framing): void {
     const body = this.#readerFor(framing);
     this.#switched = framing.kind === 'switch';
     this.#body = body;

@@ -49,7 +49,12 @@ export function parseStatusLine(bytes: Buffer, from: number, to: number): Status
   return {
     version: minor === 0 ? 10 : 11,
     status: hundreds * 100 + tens * 10 + ones,
-    reason: length > 13 ? trimBlanks(bytes.toString('latin1', from + 13, to)) : '',
+    reason:
+      length === 15 && bytes[from + 13] === 0x4f && bytes[from + 14] === 0x4b
+        ? 'OK'
+        : length > 13
+          ? trimBlanks(bytes.toString('latin1', from + 13, to))
+          : '',
   };
 }
 

@@ -49,7 +49,7 @@ export class HTTPResponse extends BodyStream {
   /** The connection's debug level when the response was made. */
   readonly debugLevel: number;
 
-  readonly #fields: string[];
+  readonly #head: ResponseHead;
   readonly #declared: number | null;
   readonly #context: ResponseContext;
   #headers: HTTPMessage | null = null;
@@ -62,7 +62,7 @@ export class HTTPResponse extends BodyStream {
     this.status = head.status;
     this.reason = head.reason;
     this.version = head.version;
-    this.#fields = head.fields;
+    this.#head = head;
     this.method = context.method;
     this.url = context.url;
     this.debugLevel = context.debugLevel;
@@ -74,7 +74,7 @@ export class HTTPResponse extends BodyStream {
 
   /** The fields of the head. */
   get headers(): HTTPMessage {
-    return (this.#headers ??= messageOf(this.#fields));
+    return (this.#headers ??= messageOf(this.#head.fields));
   }
 
   /** The same object as {@link headers}; http.client's name. */

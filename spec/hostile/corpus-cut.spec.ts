@@ -121,6 +121,11 @@ function seededRandom(seed: number): () => number {
   };
 }
 
+/** A head as its interface shows it, however it is kept. */
+function seen({ version, status, reason, fields }: ResponseHead): ResponseHead {
+  return { version, status, reason, fields };
+}
+
 /** Delivers the pieces, then the end of the case. */
 function read(corpusCase: CorpusCase, pieces: readonly Buffer[]): Reading {
   const reading: Reading = {
@@ -134,9 +139,9 @@ function read(corpusCase: CorpusCase, pieces: readonly Buffer[]): Reading {
     error: null,
   };
   const parser = new ResponseParser(corpusCase.method ?? 'GET', DEFAULT_LIMITS, {
-    onInterim: (head) => reading.interims.push(head),
+    onInterim: (head) => reading.interims.push(seen(head)),
     onHead: (head, framing) => {
-      reading.head = head;
+      reading.head = seen(head);
       reading.framing = framing;
     },
     onBody: (bytes) => reading.body.push(Buffer.from(bytes)),
