@@ -21,6 +21,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['exchange'],
   ['connection'],
   ['pool'],
+  ['client'],
   ['roof'],
 ];
 
