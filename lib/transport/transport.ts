@@ -175,6 +175,16 @@ export class Transport {
     return this.socket.writableLength;
   }
 
+  /** Keeps the process alive. */
+  ref(): void {
+    this.socket.ref();
+  }
+
+  /** Lets the process end. */
+  unref(): void {
+    this.socket.unref();
+  }
+
   /** Stops reading; the peer is held back by TCP. */
   pause(): void {
     if (this.#paused) return;
@@ -200,8 +210,11 @@ export class Transport {
    *
    * @returns false when the writer should wait for `onDrain`
    */
-  write(data: string | Uint8Array): boolean {
-    if (!this.#canWrite()) return true;
+  write(data: string | Uint8Array, taken?: () => void): boolean {
+    if (!this.#canWrite()) {
+      taken?.();
+      return true;
+    }
     const socket = this.socket;
     this.bytesSent += data.length;
     if (!this.#corked) {
@@ -212,7 +225,7 @@ export class Transport {
       queueMicrotask(() => process.nextTick(flushLast, this));
     }
     if (typeof data === 'string') socket.write(data, 'latin1');
-    else socket.write(data);
+    else socket.write(data, taken);
     if (socket.writableLength >= HIGH_WATER_BYTES) this.flush();
     // Not write()'s own answer: that is false even after everything was taken at once.
     return socket.writableLength < HIGH_WATER_BYTES;
