@@ -15,42 +15,32 @@ import { Endpoint } from './endpoint.js';
 import {
   CannotSendHeader,
   CannotSendRequest,
-  ContentLengthMismatch,
   describeSocketError,
   ImproperConnectionState,
   NotConnected,
   ResponseNotReady,
 } from '../errors.js';
 import { Exchange } from '../exchange/exchange.js';
-import { interruptible } from '../exchange/interruptible.js';
+import type { Dial } from '../exchange/link-source.js';
 import { LinkKeeper } from './link-keeper.js';
 import { checkFieldName, checkFieldValue } from '../fields/field-checks.js';
 import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
 import { CALLS } from '../protocol/exchange-table.js';
 import type { Call, ConnectionState } from '../protocol/exchange-table.js';
-import { RawSend } from '../exchange/raw-send.js';
 import { cancelSource, planBody } from '../request/body.js';
-import type { PlanSettings, RequestBody } from '../request/body.js';
-import { describedUnsent, planRequest } from '../request/plan.js';
+import type { BodyPlan, PlanSettings, RequestBody } from '../request/body.js';
+import { describedUnsent, planRequest, RAW_PLAN } from '../request/plan.js';
 import type { RequestDraft, RequestOptions, RequestPlan } from '../request/plan.js';
 import type { HTTPResponse } from '../response/response.js';
-
-/** A request whose body is still being looked at, what its caller was given, and how to end the wait. */
-interface Planning {
-  exchange: Promise<Exchange>;
-  sent: Promise<void>;
-  claimed: boolean;
-  end: (reason: unknown) => void;
-}
 
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
 export class HTTPConnection extends Endpoint {
   #draft: RequestDraft | null = null;
-  /** A request whose body is still being looked at, and what its caller was given. */
-  #planning: Planning | null = null;
+  /** The last exchange, until its response was read. */
+  #exchange: Exchange | null = null;
   /** The rejection of a request that failed in this very turn, for a `getResponse` called beside it. */
   #refused: Promise<void> | null = null;
   readonly #keeper: LinkKeeper;
@@ -68,8 +58,12 @@ export class HTTPConnection extends Endpoint {
     this.#keeper = new LinkKeeper({
       limits: this.limits,
       plan: () => this.planConnection(),
+      mayDial: () => this.autoOpen,
       onConnected: (socket) => {
-        this.onConnected(socket);
+        this.onConnected(socket as net.Socket);
+      },
+      onConsumed: (user) => {
+        if (user === this.#exchange && this.#exchange.claimed) this.#exchange = null;
       },
     });
   }
@@ -77,15 +71,14 @@ export class HTTPConnection extends Endpoint {
   /** `Idle`, `Request-started` after `putRequest`, `Request-sent` until `getResponse` has the head. */
   get state(): ConnectionState {
     if (this.#draft !== null) return 'Request-started';
-    if (this.#planning !== null) return 'Request-sent';
-    const exchange = this.#keeper.exchange;
-    if (exchange === null || exchange.failure !== null) return 'Idle';
+    const exchange = this.#exchange;
+    if (exchange === null || exchange.raw || exchange.failure !== null) return 'Idle';
     return exchange.claimed && exchange.response !== null ? 'Idle' : 'Request-sent';
   }
 
   /** The socket; null while not connected. */
   override get socket(): net.Socket | tls.TLSSocket | null {
-    return this.#keeper.socket;
+    return this.#keeper.socket as net.Socket | null;
   }
 
   /** @internal */
@@ -133,18 +126,14 @@ export class HTTPConnection extends Endpoint {
   getResponse(): Promise<HTTPResponse> {
     // The very promise that the request gave: whoever hears of its failure here has handled it.
     if (this.#refused !== null) return this.#refused as Promise<never>;
-    const { exchange } = this.#keeper;
+    const exchange = this.#exchange;
     if (exchange?.failure?.reported === false && !exchange.claimed) return exchange.head();
     try {
       this.#check('getResponse');
     } catch (error) {
       return Promise.reject(error);
     }
-    const planning = this.#planning;
-    if (planning === null) return (exchange as Exchange).head();
-    planning.claimed = true;
-    planning.sent.catch(ignore);
-    return planning.exchange.then((started) => started.head());
+    return (exchange as Exchange).head();
   }
 
   /**
@@ -154,14 +143,17 @@ export class HTTPConnection extends Endpoint {
    */
   async connect(): Promise<void> {
     if (this.#keeper.usable) return;
+    let dial: Dial | null = null;
     try {
-      await this.#keeper.openWithin(this.timeouts?.connect);
+      await this.#keeper.open(this.timeouts?.connect, (opened) => {
+        dial = opened;
+      });
     } catch (error) {
       describeSocketError(error, {
         method: 'connect',
         url: `${this.host}:${String(this.port)}`,
-        phase: this.#keeper.phase,
-        ...this.#keeper.progress,
+        phase: (dial as Dial | null)?.phase ?? 'connect',
+        ...(dial as Dial | null)?.progress,
       });
       throw error;
     }
@@ -173,12 +165,11 @@ export class HTTPConnection extends Endpoint {
    */
   close(): void {
     this.#draft = null;
-    const exchange = this.#keeper.exchange;
-    this.#keeper.exchange = null;
-    this.#planning?.end(new NotConnected('the connection was closed by close()'));
-    this.#planning = null;
-    exchange?.close();
-    this.#keeper.drop(new NotConnected('the connection was closed by close()'));
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    const error = new NotConnected('the connection was closed by close()');
+    exchange?.close(error);
+    this.#keeper.close('closed by its owner', error);
   }
 
   /** The same as {@link close}. */
@@ -258,47 +249,28 @@ export class HTTPConnection extends Endpoint {
    * @throws ContentLengthMismatch for more bytes than the head has declared; none of them is sent
    * @throws TypeError for a body of the wrong kind
    */
-  async send(data: RequestBody): Promise<void> {
-    const keeper = this.#keeper;
-    const { exchange, drops } = keeper;
-    // What it is comes first: a body of the wrong kind is refused before anything is dialled.
-    const body = planBody(data, exchange?.contentType ?? null, this.#settings);
-    if (body === null) return;
-    await body.prepare?.();
-    await this.#planning?.sent.catch(ignore);
-    const owner = exchange ?? keeper.exchange;
-    await owner?.sent.catch(ignore);
-    let written = 0;
-    let send: RawSend | null = null;
+  send(data: RequestBody): Promise<void> {
+    const exchange = this.#exchange;
+    let body: BodyPlan | null;
     try {
-      if (owner?.over === true && owner.awaitsSend) {
-        if (owner.failure !== null) throw new NotConnected(`${owner.method} ${owner.url} has failed`);
-        // Answered before its body was sent: the rest is not wanted any more.
-        if (body.source !== null) cancelSource(body.source);
-        return;
-      }
-      if (!keeper.usable && keeper.drops === drops) {
-        if (!this.autoOpen) throw new NotConnected('not connected, and autoOpen is false');
-        await this.connect();
-      }
-      const { link } = keeper;
-      if (link === null || keeper.drops !== drops)
-        throw new NotConnected('the connection was closed under send()');
-      if (owner === null || owner.over) link.tainted = true;
-      send = new RawSend(body, link.transport, (bytes) => {
-        owner?.takeMore(bytes);
-        written += bytes;
-      });
-      keeper.sends.add(send);
-      await send.start().done;
+      // What it is comes first: a body of the wrong kind is refused before anything is dialled.
+      body = planBody(data, exchange?.contentType ?? null, this.#settings);
+      if (body === null) throw new TypeError('send() takes bytes, text or a source of them, got nothing');
     } catch (error) {
-      if (send === null && body.source !== null) cancelSource(body.source);
-      // Refused as a whole: nothing of it is on the wire, and what the head has promised can still be sent.
-      if (written > 0 || !(error instanceof ContentLengthMismatch)) owner?.fail(error);
-      throw error;
-    } finally {
-      if (send !== null) keeper.sends.delete(send);
+      return Promise.reject(error);
     }
+    if (exchange !== null && !exchange.over) return exchange.send(body);
+    if (exchange?.cutShort === true) {
+      if (body.source !== null) cancelSource(body.source);
+      // Answered before its body was sent: the rest is not wanted any more.
+      if (exchange.failure === null) return Promise.resolve();
+      return Promise.reject(new NotConnected(`${exchange.method} ${exchange.url} has failed`));
+    }
+    const outside = this.#exchangeFor(RAW_PLAN);
+    if (exchange === null || exchange.failure !== null) this.#exchange = outside;
+    const sent = outside.send(body);
+    outside.begin();
+    return sent;
   }
 
   /**
@@ -308,24 +280,23 @@ export class HTTPConnection extends Endpoint {
    * @throws ImproperConnectionState in any other case
    */
   detach(): Duplex {
-    const exchange = this.#keeper.exchange;
+    const exchange = this.#exchange;
     if (exchange === null || !exchange.switched) {
       throw new ImproperConnectionState('detach() is for after a 101, or a 2xx to CONNECT');
     }
     const link = exchange.handOver();
-    this.#keeper.exchange = null;
-    this.#keeper.link = null;
+    this.#exchange = null;
     return new DetachedStream(link.transport, link.surplus);
   }
 
   #check(call: Call): void {
     const next = CALLS[this.state][call];
     if (next in REFUSALS) throw new REFUSALS[next as keyof typeof REFUSALS](this.state);
-    if (call === 'getResponse' && (this.#planning ?? this.#keeper.exchange)?.claimed === true)
+    if (call === 'getResponse' && this.#exchange?.claimed === true)
       throw new ResponseNotReady('getResponse() was already called for this request');
     if (call !== 'request' && call !== 'putRequest') return;
-    const blocked = this.#keeper.exchange?.blocks ?? null;
-    if (blocked !== null) throw new CannotSendRequest(blocked);
+    const why = this.#exchange?.whyBlocked ?? null;
+    if (why !== null) throw new CannotSendRequest(why);
   }
 
   #begin(
@@ -341,48 +312,20 @@ export class HTTPConnection extends Endpoint {
       throw describedUnsent(error, draft);
     }
     this.#refused = null;
-    this.#keeper.exchange = null;
-    const { body: planned } = plan;
-    if (planned === null || planned.prepare === null) {
-      const { sent, failure } = this.#start(plan);
-      return failure === null ? sent : this.#refuseWith(sent);
-    }
-    // A file may take its time over its first block: close() and the signal do not wait for it.
-    const { result, end } = interruptible(planned.prepare(), options.signal);
-    const exchange = result
-      .then(() => {
-        if (this.#planning !== planning) throw new NotConnected('the connection was closed by close()');
-        return this.#start(plan);
-      })
-      .catch((error: unknown) => {
-        throw describedUnsent(error, draft);
-      })
-      .finally(() => {
-        if (this.#planning === planning) this.#planning = null;
-      });
-    const planning: Planning = {
-      exchange,
-      sent: exchange.then((started) => started.sent),
-      claimed: false,
-      end,
-    };
-    this.#planning = planning;
-    return planning.sent;
+    // One that waited for `send`, or bytes outside of a request: nothing can be sent behind them on the same connection.
+    this.#exchange?.abandon();
+    const exchange = this.#exchangeFor(plan);
+    this.#exchange = exchange;
+    exchange.begin();
+    const { sent, failure } = exchange;
+    return failure === null ? sent : this.#refuseWith(sent);
   }
 
-  #start(plan: RequestPlan): Exchange {
-    const { timeout, signal } = plan.options;
+  #exchangeFor(plan: RequestPlan): Exchange {
+    const { timeout } = plan.options;
     const timeouts = timeout === undefined ? this.timeouts : resolveTimeouts(timeout);
     const { onInformational } = this.options;
-    const exchange = new Exchange(
-      plan,
-      { timeouts, debugLevel: this.debugLevel, onInformational },
-      this.#keeper,
-    );
-    this.#keeper.exchange = exchange;
-    if (signal?.aborted === true) exchange.fail(signal.reason);
-    else this.#keeper.run(exchange, this.autoOpen);
-    return exchange;
+    return new Exchange(plan, { timeouts, debugLevel: this.debugLevel, onInformational }, this.#keeper);
   }
 
   #refuse(error: unknown): Promise<void> {
@@ -398,5 +341,3 @@ export class HTTPConnection extends Endpoint {
     return refused;
   }
 }
-
-function ignore(): void {}

@@ -1,53 +1,40 @@
 /**
- * Holds the one link of a connection and the last exchange on it: opens the link when it is needed, shares a dial among those who wait
- * for it, closes it when an exchange leaves it unusable.
+ * The source of links of one connection: holds the one link there is, opens it when it is needed, shares a dial among those who wait for
+ * it.
  *
- * It knows when to dial and what the dial is doing, not what is sent over the link.
+ * It knows when to dial and when to close, not what is sent over the link.
  */
-import type * as net from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Clock } from '../exchange/clock.js';
+import { Link } from '../exchange/link.js';
+import type { Dial, LinkSource, LinkUser } from '../exchange/link-source.js';
+import { NotConnected, TimeoutError } from '../errors.js';
+import type { Limits } from '../limits.js';
 import { Connector } from '../opening/connector.js';
 import type { ConnectPlan } from '../opening/connector.js';
-import { NotConnected, TimeoutError } from '../errors.js';
-import type { Phase } from '../errors.js';
-import type { Exchange } from '../exchange/exchange.js';
-import type { ExchangeOwner, OwnedExchange } from '../exchange/exchange-owner.js';
-import type { Limits } from '../limits.js';
-import { Link } from '../exchange/link.js';
-import type { RawSend } from '../exchange/raw-send.js';
+import type { CloseReason } from '../protocol/exchange-table.js';
 import { afterPoll } from '../transport/poll-barrier.js';
-
-/** Who waits for a dial: `connect`, an exchange, or both. */
-export interface LinkWaiter {
-  onLink(link: Link): void;
-  onError(error: Error): void;
-}
 
 export interface LinkKeeperOptions {
   limits: Readonly<Limits>;
   /** How to open the connection; asked anew for each dial. */
   plan: () => ConnectPlan;
+  /** Whether a closed connection may be dialled again by a request. */
+  mayDial: () => boolean;
   /** A socket was opened. */
-  onConnected: (socket: net.Socket) => void;
+  onConnected: (socket: Duplex) => void;
+  /** Nothing of this exchange is needed any more. */
+  onConsumed: (user: LinkUser) => void;
 }
 
-const NO_DIAL = { phase: 'connect', progress: { bytesSent: 0, bytesReceived: 0 } } as const;
-
-export class LinkKeeper implements ExchangeOwner {
-  /** The link, which may have been closed meanwhile; null before the first and after `drop`. */
+export class LinkKeeper implements LinkSource {
+  /** The link, which may have been closed meanwhile; null before the first and behind a close. */
   link: Link | null = null;
-  /** The last exchange, until it is over and its response was read. */
-  exchange: Exchange | null = null;
-  /** What `send` is writing. */
-  readonly sends: Set<RawSend> = new Set();
-  /** How often the connection was let go; what began before that does not go on behind it. */
-  drops = 0;
 
   readonly #options: LinkKeeperOptions;
   #connector: Connector | null = null;
-  #waiters: LinkWaiter[] = [];
-  /** The last dial when it ended, for errors about it. */
-  #last: Pick<Connector, 'phase' | 'progress'> = NO_DIAL;
+  /** Who waits for the dial. */
+  readonly #waiting = new Set<LinkUser>();
 
   constructor(options: LinkKeeperOptions) {
     this.#options = options;
@@ -58,142 +45,147 @@ export class LinkKeeper implements ExchangeOwner {
     return this.link?.usable === true;
   }
 
+  /** Whether a connection is being opened. */
   get opening(): boolean {
     return this.#connector !== null;
   }
 
-  /** What the dial is doing, or was when it failed. */
-  get phase(): Phase {
-    return (this.#connector ?? this.#last).phase;
-  }
-
-  /** What it has sent and received outside of TLS: the CONNECT of a tunnel and its answer. */
-  get progress(): { bytesSent: number; bytesReceived: number } {
-    return (this.#connector ?? this.#last).progress;
-  }
-
-  get socket(): net.Socket | null {
+  get socket(): Duplex | null {
     const transport = this.link?.transport;
     return transport === undefined || transport.closed ? null : transport.socket;
   }
 
-  /** Starts an exchange on the link, or on a new one where that cannot be used. */
-  run(exchange: Exchange, mayDial: boolean): void {
+  acquire(user: LinkUser): void {
     const { link } = this;
-    this.#last = NO_DIAL;
-    if (link === null || !link.usable || link.tainted) {
-      link?.close();
-      this.#dialFor(exchange, mayDial);
+    if (link === null || !link.usable) {
+      link?.close(link.unfit ?? 'the peer closed');
+      this.#dialWhereAllowed(user);
       return;
     }
+    this.#waiting.add(user);
     // What the peer sent or closed by now is seen before the request is written.
     afterPoll(() => {
-      if (exchange.failure !== null) return;
-      if (link.usable) exchange.start(link);
-      else this.#dialFor(exchange, mayDial);
+      if (!this.#waiting.delete(user)) return;
+      if (link === this.link && link.usable) user.start(link);
+      else this.#dialWhereAllowed(user);
     });
   }
 
-  /** Opens a link for the waiter, who shares the dial that is under way if there is one. */
-  open(waiter: LinkWaiter): void {
-    this.#waiters.push(waiter);
-    if (this.#connector !== null) return;
-    const connector = new Connector(this.#options.plan(), (error, transport) => {
-      this.#remember(connector);
-      this.#connector = null;
-      if (transport === null) {
-        this.#settle((each) => {
-          each.onError(error as Error);
-        });
-        return;
-      }
-      const link = new Link(transport, this.#options.limits);
-      this.link = link;
-      this.#options.onConnected(transport.socket);
-      this.#settle((each) => {
-        each.onLink(link);
-      });
-    });
-    this.#connector = connector;
+  /** A link for bytes outside of a request: also one that takes no request any more. */
+  acquireRaw(user: LinkUser): void {
+    const { link } = this;
+    if (link === null || link.closeReason !== null || link.transport.ended) this.#dialWhereAllowed(user);
+    else user.start(link);
   }
 
-  /** Opens a link within so many milliseconds. */
-  openWithin(limitMs: number | undefined): Promise<void> {
+  release(user: LinkUser, link: Link | null): void {
+    if (link === null) {
+      // It gave up before it had a link: the connection is closed, as behind any exchange that failed.
+      if (this.#waiting.delete(user))
+        this.close(
+          'the exchange failed',
+          new NotConnected('the connection was closed: its request has failed'),
+        );
+    } else if (link === this.link && link.closeReason !== null) {
+      this.link = null;
+    }
+  }
+
+  onConsumed(user: LinkUser): void {
+    this.#options.onConsumed(user);
+  }
+
+  /**
+   * Opens a link within so many milliseconds, for nobody in particular.
+   *
+   * @param onDial - told of the dial, for errors about it
+   */
+  open(limitMs: number | undefined, onDial: (dial: Dial) => void): Promise<void> {
     return new Promise((resolve, reject) => {
+      let dial: Dial | null = null;
       const clock = new Clock(limitMs === undefined ? {} : { connect: limitMs }, (timer, ms) => {
-        this.cancel(new TimeoutError(timer, this.phase, ms));
+        this.#leave(user);
+        reject(new TimeoutError(timer, dial?.phase ?? 'connect', ms));
       });
-      clock.start('connect');
-      this.open({
-        onLink() {
+      const user: LinkUser = {
+        awaitLink(opened) {
+          dial = opened;
+          onDial(opened);
+          clock.start('connect');
+        },
+        start() {
           clock.clear();
           resolve();
         },
-        onError(error) {
+        fail(error) {
           clock.clear();
           reject(error);
         },
-      });
+      };
+      this.#dialFor(user);
     });
   }
 
-  /** Gives up the dial that is under way; those who wait are told why. */
-  cancel(reason: Error): void {
-    if (this.#connector === null) return;
-    this.#remember(this.#connector);
-    this.#connector.cancel();
+  /** Closes the link, and the dial that is under way; who waits for it is told why. */
+  close(reason: CloseReason, error: NotConnected): void {
+    this.#connector?.cancel();
     this.#connector = null;
-    this.#settle((each) => {
-      each.onError(reason);
-    });
-  }
-
-  /** Closes the link, and the dial that is under way; what is being sent ends with `sendsEnd`, null for no failure. */
-  drop(reason: Error, sendsEnd: Error | null = reason): void {
-    this.drops++;
-    this.cancel(reason);
-    this.link?.close();
+    this.link?.close(reason);
     this.link = null;
-    for (const send of this.sends) send.stop(sendsEnd);
-  }
-
-  #dialFor(exchange: Exchange, mayDial: boolean): void {
-    if (!mayDial) {
-      exchange.fail(new NotConnected('not connected, and autoOpen is false'));
-      return;
-    }
-    exchange.awaitConnection();
-    this.open({
-      onLink(link) {
-        exchange.start(link);
-      },
-      onError(error) {
-        exchange.onFailure(error);
-      },
+    this.#settle((user) => {
+      user.fail(error);
     });
   }
 
-  // Of the exchange.
-
-  onExchangeOver(exchange: OwnedExchange, keep: boolean): void {
-    if (exchange !== this.exchange || keep) return;
-    const { method, url, failure } = exchange;
-    const reason = new NotConnected(`the connection was closed: ${method} ${url} left it unusable`);
-    // A response that came early makes the rest of the body pointless, which is no failure.
-    this.drop(reason, failure === null ? null : reason);
+  #dialWhereAllowed(user: LinkUser): void {
+    if (this.#options.mayDial()) this.#dialFor(user);
+    else user.fail(new NotConnected('not connected, and autoOpen is false; call connect() first'));
   }
 
-  onConsumed(exchange: OwnedExchange): void {
-    if (exchange === this.exchange && exchange.claimed) this.exchange = null;
+  #dialFor(user: LinkUser): void {
+    this.#waiting.add(user);
+    let connector = this.#connector;
+    if (connector === null) {
+      let plan: ConnectPlan;
+      try {
+        plan = this.#options.plan();
+      } catch (error) {
+        this.#waiting.delete(user);
+        user.fail(error);
+        return;
+      }
+      connector = new Connector(plan, (error, transport) => {
+        this.#connector = null;
+        if (transport === null) {
+          this.#settle((each) => {
+            each.fail(error);
+          });
+          return;
+        }
+        const link = new Link(transport, this.#options.limits);
+        this.link = link;
+        this.#options.onConnected(transport.socket);
+        this.#settle((each) => {
+          each.start(link);
+        });
+        // Nobody waited any longer, or only connect() did: it keeps no process alive.
+        link.rest();
+      });
+      this.#connector = connector;
+    }
+    user.awaitLink(connector);
   }
 
-  #remember({ phase, progress }: Connector): void {
-    this.#last = { phase, progress };
+  /** Gives up a wait; the dial ends when nobody waits for it any more. */
+  #leave(user: LinkUser): void {
+    if (!this.#waiting.delete(user) || this.#waiting.size > 0) return;
+    this.#connector?.cancel();
+    this.#connector = null;
   }
 
-  #settle(tell: (waiter: LinkWaiter) => void): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) tell(waiter);
+  #settle(tell: (user: LinkUser) => void): void {
+    const users = [...this.#waiting];
+    this.#waiting.clear();
+    for (const user of users) tell(user);
   }
 }

@@ -20,13 +20,20 @@ export class Clock {
     this.#onExpiry = onExpiry;
   }
 
-  /** Starts a clock anew. */
-  start(timer: ClockName): void {
-    const ms = this.#limits[timer];
+  /**
+   * Starts a clock anew.
+   *
+   * @param ms - when something is left of its limit, how much
+   */
+  start(timer: ClockName, ms: number | undefined = this.#limits[timer]): void {
     if (ms === undefined || ms > MAX_MS || this.#cleared) return;
     const deadline = performance.now() + ms;
     this.#deadlines.set(timer, deadline);
     if (deadline < this.#armedFor) this.#arm(deadline, ms);
+  }
+
+  isRunning(timer: ClockName): boolean {
+    return this.#deadlines.has(timer);
   }
 
   stop(timer: ClockName): void {

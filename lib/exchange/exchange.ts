@@ -1,207 +1,215 @@
 /**
- * One request and its response on a link: where the two sides meet, the clocks run, and the exchange settles.
+ * One request and its response on a link: where the two sides meet, and where the exchange ends, once, with one reason.
  *
- * It feeds the response and reports to its owner when the connection is free or gone. It settles exactly once; whatever the socket says
- * afterwards changes nothing. It parses no bytes, sends none itself (`Sending` does), and opens no connection.
+ * It parses no bytes, sends none itself, judges no clock and opens no connection; whatever the socket says after the end changes nothing.
  */
-import { Clock } from './clock.js';
+import { AsyncResource } from 'node:async_hooks';
+import { describeSocketError, HTTPException, NotConnected } from '../errors.js';
+import type { Phase, TimeoutError } from '../errors.js';
+import type { InformationalResponse } from '../fields/message.js';
 import type { TimeLimits } from '../options.js';
-import { printLine, traceReply } from '../trace.js';
-import type { Trace } from '../trace.js';
-import {
-  describeFailure,
-  describeSocketError,
-  HTTPException,
-  IncompleteRead,
-  NotConnected,
-  TimeoutError,
-} from '../errors.js';
-import type { ExchangeData, Phase, TimerName } from '../errors.js';
-import type { ExchangeOwner, ExchangeSettings } from './exchange-owner.js';
-import type { Link, LinkUser } from './link.js';
-import { messageOf } from '../fields/message.js';
-import { makesSendingPointless, RESPONSE_STEPS, verdict } from '../protocol/exchange-table.js';
-import type { ResponseEvent, ResponseState } from '../protocol/exchange-table.js';
+import { makesSendingPointless, verdict } from '../protocol/exchange-table.js';
+import type { CloseReason, EndReason } from '../protocol/exchange-table.js';
 import type { Framing } from '../protocol/framing.js';
 import type { ResponseHead } from '../protocol/response-parser.js';
+import type { BodyPlan } from '../request/body.js';
 import type { RequestPlan } from '../request/plan.js';
-import { HTTPResponse } from '../response/response.js';
-import type { ResponseContext } from '../response/response.js';
-import type { BodySource } from '../response/body-sink.js';
+import type { BodySource } from '../response/body-stream.js';
+import type { HTTPResponse, ResponseContext } from '../response/response.js';
+import { printLine } from '../trace.js';
+import type { Trace } from '../trace.js';
+import { ExchangeClock } from './exchange-clock.js';
+import type { TimedExchange } from './exchange-clock.js';
+import type { BodySink, Link, Receiver } from './link.js';
+import { LinkHold } from './link-hold.js';
+import type { Dial, LinkSource, LinkUser } from './link-source.js';
+import { Receiving } from './receiving.js';
 import { Sending } from './sending.js';
 import type { SendingOwner } from './sending.js';
 
-interface HeadWaiter {
-  resolve: (response: HTTPResponse) => void;
-  reject: (error: unknown) => void;
+/** What a connection is set to when the exchange begins. */
+export interface ExchangeSettings {
+  timeouts: TimeLimits | null;
+  debugLevel: number;
+  /** For interim responses, unless the request has its own. */
+  onInformational: ((response: InformationalResponse) => void) | undefined;
 }
 
-export class Exchange implements LinkUser, BodySource, ResponseContext, SendingOwner {
+/** How a failure is told: whether unread bytes are given up, and whether the error may say which exchange it ended. */
+interface Manner {
+  atOnce: boolean;
+  describe: boolean;
+}
+
+/** The bytes that came before it are shown first. */
+const BY_PEER: Manner = { atOnce: false, describe: true };
+/** By a clock of ours, or by the owner. */
+const BY_US: Manner = { atOnce: true, describe: true };
+/** What a caller has thrown, or gave as a reason, is given as it is. */
+const BY_CALLER: Manner = { atOnce: true, describe: false };
+
+export class Exchange
+  implements Receiver, LinkUser, SendingOwner, TimedExchange, BodySource, ResponseContext
+{
   readonly method: string;
   readonly url: string;
   readonly debugLevel: number;
-  /** The response, once its head has arrived. */
-  response: HTTPResponse | null = null;
-  /** Whether the caller has asked for the response. */
-  claimed = false;
+  readonly scope: AsyncResource = new AsyncResource('HTTPEXCHANGE', { requireManualDestroy: true });
+  readonly sending: Sending;
+  readonly receiving: Receiving;
   /** What ended it, if it failed, and whether a pending call was told. */
   failure: { error: unknown; reported: boolean } | null = null;
+  /** Whether it is over. The response may still have to be read. */
+  over = false;
 
   readonly #plan: RequestPlan;
-  readonly #owner: ExchangeOwner;
-  readonly #report: ExchangeSettings['onInformational'];
-  readonly #clock: Clock | null;
-  readonly #sending: Sending;
-  #responseState: ResponseState = 'awaited';
-  #link: Link | null = null;
-  #headWaiter: HeadWaiter | null = null;
+  readonly #hold: LinkHold;
+  readonly #clock: ExchangeClock | null;
   #keepAlive = true;
-  #spoiled = false;
-  #reused = false;
-  #over = false;
-  #consumed = false;
-  #sentBefore = 0;
-  #receivedBefore = 0;
   #onAbort: (() => void) | null = null;
 
-  constructor(plan: RequestPlan, settings: ExchangeSettings, owner: ExchangeOwner) {
+  constructor(plan: RequestPlan, settings: ExchangeSettings, source: LinkSource) {
     this.#plan = plan;
     this.method = plan.method;
     this.url = plan.url;
     this.debugLevel = settings.debugLevel;
-    this.#owner = owner;
-    this.#report = plan.options.onInformational ?? settings.onInformational;
-    this.#clock = settings.timeouts === null ? null : this.#makeClock(settings.timeouts);
-    this.#sending = new Sending(plan, this.#clock, this);
-    const { signal } = plan.options;
-    if (signal !== undefined) {
-      this.#onAbort = () => {
-        this.fail(signal.reason);
-      };
-      signal.addEventListener('abort', this.#onAbort);
-    }
+    this.#hold = new LinkHold(source, this);
+    this.#clock = settings.timeouts === null ? null : new ExchangeClock(settings.timeouts, this);
+    this.#clock?.start('total');
+    this.sending = new Sending(plan, this.#clock, this);
+    this.receiving = new Receiving(this.trace, plan.options.onInformational ?? settings.onInformational);
   }
 
-  // Of the connection.
+  // Of whoever began it.
+
+  /** Prepares what has to be waited for, then asks for a link. */
+  begin(): void {
+    const { signal } = this.#plan.options;
+    if (signal !== undefined) {
+      const onAbort = (): void => {
+        this.#fail(signal.reason, BY_CALLER);
+      };
+      if (signal.aborted) {
+        onAbort();
+        return;
+      }
+      this.#onAbort = onAbort;
+      signal.addEventListener('abort', onAbort);
+    }
+    const prepare = this.#plan.body?.prepare ?? null;
+    if (prepare === null) this.#hold.acquire(this.raw);
+    else this.#beginBehind(prepare());
+  }
 
   /** Settles when the body was handed to the socket, or when sending the rest became pointless. */
   get sent(): Promise<void> {
-    return this.#sending.promise;
+    return this.sending.promise;
   }
 
   /** Settles with the head of the final response. May be asked for once. */
   head(): Promise<HTTPResponse> {
-    this.claimed = true;
+    this.receiving.claimed = true;
     if (this.failure !== null) return Promise.reject(this.failure.error);
     // Whoever asks for the response hears of a failed request here.
-    if (this.#sending.pending) this.sent.catch(ignore);
-    if (this.response !== null) return Promise.resolve(this.response);
-    return new Promise((resolve, reject) => {
-      this.#headWaiter = { resolve, reject };
-    });
+    if (this.sending.pending) this.sent.catch(ignore);
+    return this.receiving.head();
+  }
+
+  /** The link that it runs on. */
+  get link(): Link | null {
+    return this.#hold.link;
+  }
+
+  /** The response, once its head has arrived. */
+  get response(): HTTPResponse | null {
+    return this.receiving.response;
+  }
+
+  /** Whether the caller has asked for the response. */
+  get claimed(): boolean {
+    return this.receiving.claimed;
   }
 
   /** Whether the response ended HTTP on the connection, whose bytes are now the caller's. */
   get switched(): boolean {
-    return this.#responseState === 'switched';
+    return this.receiving.state === 'switched';
+  }
+
+  /** Whether it is not a request, but bytes that were sent outside of one. */
+  get raw(): boolean {
+    return this.#plan.raw;
+  }
+
+  /** Whether it ended before `send` had brought all that its head has promised. */
+  get cutShort(): boolean {
+    return this.over && this.#plan.owed !== 0 && this.sending.state === 'cut';
+  }
+
+  /** The caller's Content-Type, by which text that `send` brings is encoded. */
+  get contentType(): string | null {
+    return this.#plan.contentType;
   }
 
   /** What keeps the connection from another request, as a sentence; null when nothing does. */
-  get blocks(): string | null {
-    if (this.failure !== null) return null;
+  get whyBlocked(): string | null {
+    if (this.failure !== null || this.raw) return null;
     const last = `${this.method} ${this.url}`;
     if (this.switched) return `HTTP ended with the response to ${last}; detach() or close() first`;
-    if (this.#sending.active) return `the body of ${last} is still being sent`;
+    if (this.sending.busy)
+      return `the body of ${last} is still being sent; await request() first, or close()`;
     const pending = this.response?.pendingBytes;
     if (pending === 0 || pending === undefined) return null;
     const unread = pending === null ? 'an unknown number of' : String(pending);
     return `the response to ${last} has ${unread} unread bytes; read it to its end, drain() or destroy() it first`;
   }
 
-  /** The exchange has to wait for a connection. */
-  awaitConnection(): void {
-    this.#clock?.start('connect');
-  }
-
-  /** Begins on a link. */
-  start(link: Link): void {
-    if (this.#over) return;
-    this.#clock?.stop('connect');
-    this.#link = link;
-    this.#reused = link.used;
-    this.#sentBefore = link.transport.bytesSent;
-    this.#receivedBefore = link.transport.bytesReceived;
-    link.begin(this, this.method);
-    this.#sending.begin(link.transport);
-  }
-
-  /**
-   * Bytes that `send` is about to add count against what the head has promised.
-   *
-   * @throws ContentLengthMismatch when they are more
-   */
-  takeMore(bytes: number): void {
-    if (this.#over) return;
-    this.#sending.takeMore(bytes);
-    // Bytes that no head has announced: what follows them on this connection could be read in two ways.
-    if (!this.awaitsSend) this.#spoiled = true;
-    this.onResponseDue();
-  }
-
-  /** Whether nothing can be sent for it any more. */
-  get over(): boolean {
-    return this.#over;
-  }
-
-  /** Whether its head has promised a body that `send` is to bring. */
-  get awaitsSend(): boolean {
-    return this.#plan.owed !== 0;
-  }
-
-  /** The caller's Content-Type, by which text is encoded. */
-  get contentType(): string | null {
-    return this.#plan.contentType;
+  /** Bytes that `send` brings, behind what is being sent. */
+  send(body: BodyPlan): Promise<void> {
+    return this.sending.add(body);
   }
 
   /** The connection is being closed by its owner. */
-  close(): void {
-    const { response } = this;
-    if (this.#over) return;
-    if (this.switched) {
-      this.handOver().close();
+  close(error: NotConnected): void {
+    if (this.over) return;
+    if (this.switched) this.handOver().transport.close();
+    else this.#fail(error, BY_US, this.receiving.cutShort(error.message));
+  }
+
+  /** Ends an exchange that waits for bytes nobody is going to send any more. */
+  abandon(): void {
+    if (this.over) return;
+    if (this.sending.busy) {
+      this.#fail(new NotConnected('the connection was closed: another request was made'), BY_US);
       return;
     }
-    const reason = 'the connection was closed by close()';
-    const cutShort = new IncompleteRead(Buffer.alloc(0), response?.length ?? null, reason);
-    const unfinished = this.#responseState === 'body';
-    this.fail(new NotConnected(reason), cutShort);
-    if (unfinished) response?.destroy(cutShort);
+    this.sending.cut();
+    this.#end(this.#hold.unfit ?? 'the request was cut short');
   }
 
   /** Ends an exchange whose connection is handed over. */
   handOver(): Link {
-    this.#over = true;
-    this.#forgetSignal();
-    return this.#link as Link;
+    this.#end('handed over');
+    return this.link as Link;
   }
 
-  /** Ends the exchange with an error; the connection cannot be used again. */
-  fail(
-    error: unknown,
-    bodyError: unknown = error || new HTTPException('the exchange was aborted without a reason'),
-  ): void {
-    if (this.#over) return;
-    const unfinished = this.#responseState === 'awaited' || this.#responseState === 'body';
-    const data = this.#data();
-    describeFailure(error, data);
-    describeFailure(bodyError, data);
-    const waiter = this.#headWaiter;
-    this.#headWaiter = null;
-    this.failure = { error, reported: this.#sending.pending || waiter !== null };
-    this.#end(null);
-    this.#sending.fail(error);
-    waiter?.reject(error);
-    if (unfinished) this.response?.fail(bodyError as Error);
+  // Of the source of links.
+
+  awaitLink(dial: Dial): void {
+    this.#hold.wait(dial);
+    this.#clock?.start('connect');
+  }
+
+  start(link: Link): void {
+    if (this.over) return;
+    this.#clock?.stop('connect');
+    this.#hold.take(link);
+    if (this.raw) link.beginRaw(this);
+    else link.begin(this, this.method, this.#clock !== null);
+    this.sending.begin(link.transport, this.#plan.head);
+  }
+
+  fail(error: unknown): void {
+    this.#fail(error, BY_PEER);
   }
 
   // Of the request's side.
@@ -216,210 +224,181 @@ export class Exchange implements LinkUser, BodySource, ResponseContext, SendingO
 
   onResponseDue(): void {
     // From the last byte sent: not while `send` is still to bring some.
-    if (this.#over || this.#responseState !== 'awaited' || (this.#sending.owed ?? 0) > 0) return;
+    if (this.over || this.raw || this.receiving.state !== 'awaited' || (this.sending.owed ?? 0) > 0) return;
     this.#clock?.start('response');
   }
 
+  onUnannounced(): void {
+    this.#hold.unfit ??= 'bytes were sent outside of a request';
+  }
+
   onSendingFailed(error: unknown): void {
-    this.fail(error);
+    this.#fail(error, error instanceof HTTPException ? BY_US : BY_CALLER);
   }
 
   // Of the link.
 
-  directTarget(): Buffer | null {
-    return this.response?.directTarget() ?? null;
-  }
-
-  get fillsViews(): boolean {
-    return this.response?.fillsViews === true;
-  }
-
-  onDirect(count: number): void {
-    this.response?.received(count);
-    this.#watchBody();
-  }
-
   onInterim(head: ResponseHead): void {
-    if (this.trace !== null) traceReply(this.trace, head);
-    const { status, reason } = head;
-    const reported: unknown = this.#report?.({ status, reason, headers: messageOf(head.fields) });
-    // An async function is taken as well, and fails the exchange as one that throws does.
-    if (reported instanceof Promise) {
-      reported.catch((error: unknown) => {
-        this.fail(error);
-      });
-    }
-    if (head.status === 100 && !this.#over) this.#sending.goOn();
+    this.receiving.onInterim(head, (error) => {
+      this.#fail(error, BY_CALLER);
+    });
+    if (head.status === 100 && !this.over) this.sending.continueBody();
   }
 
-  onHead(head: ResponseHead, framing: Framing): void {
+  onHead(head: ResponseHead, framing: Framing): BodySink {
     this.#clock?.stop('response');
-    if (this.trace !== null) traceReply(this.trace, head);
     this.#keepAlive = framing.keepAlive && !this.#plan.closes;
-    const response = new HTTPResponse(head, framing, this, this);
-    this.response = response;
-    const sending = this.#sending;
+    const { sending } = this;
+    const response = this.receiving.onHead(head, framing, this, this);
     if (framing.kind === 'switch') {
-      this.#link?.transport.pause();
-      this.#step('switch');
+      this.link?.transport.pause();
       sending.cut();
+      this.#settle();
     } else {
-      this.#step('head');
       const undecided = sending.state === 'waiting' || sending.state === 'cut';
       if (undecided || makesSendingPointless(head.status, framing.closes)) sending.cut();
     }
-    this.#headWaiter?.resolve(response);
-    this.#headWaiter = null;
-  }
-
-  onBody(bytes: Buffer, owned: boolean): void {
-    const response = this.response as HTTPResponse;
-    const more = owned ? response.deliver(bytes) : response.deliverLent(bytes);
-    if (!more) this.#link?.transport.pause();
-    this.#watchBody();
+    return response;
   }
 
   onEndOfResponse(trailers: string[]): void {
-    const response = this.response as HTTPResponse;
-    if (trailers.length > 0) response.setTrailers(trailers);
-    this.#step('end');
-    response.finish();
+    this.receiving.end(trailers);
     this.#settle();
   }
 
   onDrain(): void {
-    this.#sending.onDrain();
+    this.sending.onDrain();
   }
 
   /** The rest cannot be sent; a response may still be there to be read, and only without one the error counts. */
   onWriteError(): void {
-    if (!this.#sending.active) return;
-    this.#sending.stop();
-    if (this.#responseState === 'awaited') {
+    if (!this.sending.active) return;
+    this.sending.stop();
+    if (this.receiving.state === 'awaited') {
       this.onResponseDue();
     } else {
       // There is a response. Its reader may have paused it, so nothing further from the socket can be waited for.
-      this.#sending.cut();
+      this.sending.cut();
       this.#settle();
     }
   }
 
   onFailure(error: Error): void {
-    describeSocketError(error, this.#data());
-    this.fail(error);
+    this.#fail(error, BY_PEER);
   }
 
-  onSpoiled(): void {
-    this.#spoiled = true;
+  onUnfit(reason: CloseReason): void {
+    this.#hold.unfit ??= reason;
+    if (this.raw) this.receiving.step('fail');
     this.#settle();
+  }
+
+  // Of the clocks.
+
+  get phase(): Phase {
+    if (this.link === null) return this.#hold.dialPhase;
+    if (this.receiving.state !== 'awaited') return 'body';
+    return this.sending.active ? 'send' : 'response';
+  }
+
+  onTimeout(error: TimeoutError): void {
+    this.#fail(error, BY_US);
   }
 
   // Of the response.
 
   resume(): void {
-    if (this.#over) return;
-    this.#link?.transport.resume();
-    this.#clock?.start('body');
+    if (this.over) return;
+    this.link?.transport.resume();
+    this.#clock?.asked();
   }
 
-  /** The response was destroyed with bytes unread. */
   abort(): void {
-    if (this.#over) {
-      this.#owner.onExchangeOver(this, false);
-    } else if (this.#responseState === 'body' || this.#responseState === 'complete') {
-      this.#sending.cut();
-      this.#end(null);
-    }
+    this.#hold.giveUp();
+    if (this.over) return;
+    this.#hold.unfit ??= 'the response was destroyed';
+    this.receiving.step('fail');
+    this.#settle();
   }
 
-  consumed(): void {
-    this.#consumed = true;
-    if (this.#over) this.#owner.onConsumed(this);
+  done(): void {
+    this.#hold.consumed();
   }
 
   fileno(): number {
-    return this.#link?.transport.descriptor ?? -1;
+    return this.link?.transport.descriptor ?? -1;
   }
 
   reusable(): boolean {
-    return this.#sending.state === 'sent' && this.#keepAlive && !this.#spoiled && this.#link?.usable === true;
-  }
-
-  #watchBody(): void {
-    if (this.#clock === null) return;
-    if (this.response?.waiting === true) this.#clock.start('body');
-    else this.#clock.stop('body');
+    const alive = this.#keepAlive && this.#hold.unfit === null && this.link?.usable === true;
+    return alive && this.sending.state === 'sent';
   }
 
   // The end.
 
+  #beginBehind(prepared: Promise<void>): void {
+    prepared.then(
+      () => {
+        if (!this.over) this.#hold.acquire(this.raw);
+      },
+      (error: unknown) => {
+        this.#fail(error, BY_PEER);
+      },
+    );
+  }
+
   /** Where both sides meet: lets the connection go as soon as they allow. */
   #settle(): void {
-    if (this.#over) return;
-    const outcome = verdict(this.#sending.state, this.#responseState, this.#keepAlive, this.#spoiled);
+    if (this.over) return;
+    const request = this.sending.state;
+    const response = this.receiving.state;
+    if (this.raw && response !== 'failed') {
+      // Bytes outside of a request have no response: they are over when all were sent, and leave the link to others like them.
+      if (request === 'owing') this.#end('reuse');
+      return;
+    }
+    const outcome = verdict(request, response, this.#keepAlive, this.#hold.unfit);
     if (outcome === 'unfinished') return;
     if (outcome === 'hand over') {
       this.#clock?.clear();
       return;
     }
-    this.#sending.cut();
-    const reusable = outcome === 'reuse' && this.#sending.owed === 0 && this.#link?.usable === true;
-    this.#end(reusable ? this.#link : null);
+    if (request !== 'sent') this.sending.cut();
+    this.#end(outcome === 'reuse' && this.link?.usable !== true ? 'the peer closed' : outcome);
   }
 
-  /** Over: every clock and listener is gone, and the connection is the owner's again or closed. */
-  #end(keep: Link | null): void {
-    this.#over = true;
+  /** Over: every clock and listener is gone, and the link is closed, or free. */
+  #end(reason: EndReason): void {
+    this.over = true;
     this.#clock?.clear();
-    this.#forgetSignal();
-    this.#sending.stop();
-    if (keep === null) this.#link?.close();
-    else keep.release();
-    this.#owner.onExchangeOver(this, keep !== null);
-    if (this.#consumed) this.#owner.onConsumed(this);
-  }
-
-  #forgetSignal(): void {
-    if (this.#onAbort === null) return;
-    this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort !== null) this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
     this.#onAbort = null;
+    this.sending.stop();
+    this.sending.forget();
+    if (this.raw || this.response?.pendingBytes === 0) this.#hold.consumed();
+    this.#hold.end(reason);
   }
 
-  #makeClock(timeouts: TimeLimits): Clock {
-    const clock = new Clock(timeouts, (timer, ms) => {
-      this.#onExpiry(timer, ms);
-    });
-    clock.start('total');
-    return clock;
-  }
-
-  #onExpiry(timer: TimerName, ms: number): void {
-    if (timer === 'send' && this.#sending.goesOn()) return;
-    if (timer === 'body' && this.response?.waiting !== true) return;
-    this.fail(new TimeoutError(timer, timer === 'send' ? 'send' : this.#phase(), ms));
-  }
-
-  #phase(): Phase {
-    if (this.#link === null) return this.#owner.phase;
-    if (this.#responseState !== 'awaited') return 'body';
-    return this.#sending.active ? 'send' : 'response';
-  }
-
-  #data(): ExchangeData {
-    const transport = this.#link?.transport;
-    const { bytesSent, bytesReceived } = transport?.progress ?? this.#owner.progress;
-    return {
-      method: this.method,
-      url: this.url,
-      phase: this.#phase(),
-      bytesSent: Math.max(0, bytesSent - this.#sentBefore),
-      bytesReceived: bytesReceived - this.#receivedBefore,
-      reused: this.#reused,
-    };
-  }
-
-  #step(event: ResponseEvent): void {
-    this.#responseState = RESPONSE_STEPS[this.#responseState][event] ?? this.#responseState;
+  /** @param bodyError - what the reader of an unfinished body hears, when that is something else */
+  #fail(error: unknown, { atOnce, describe }: Manner, bodyError?: Error): void {
+    if (this.over) return;
+    // A stream takes a falsy error for none.
+    const reason = (error || new HTTPException('the exchange was aborted without a reason')) as Error;
+    const shown = bodyError ?? reason;
+    if (describe) {
+      const data = { method: this.method, url: this.url, phase: this.phase, ...this.#hold.progress };
+      describeSocketError(error, data);
+      describeSocketError(shown, data);
+    }
+    const failure = { error, reported: false };
+    this.failure = failure;
+    this.#hold.unfit ??= 'the exchange failed';
+    const unfinished = this.receiving.state === 'body';
+    this.receiving.step('fail');
+    const request = this.sending.fail(error);
+    this.#settle();
+    const head = this.receiving.tell(error, unfinished ? { error: shown, atOnce } : null);
+    failure.reported = request || head;
   }
 }
 

@@ -1,33 +1,50 @@
 /**
- * The request's side of an exchange: head, wait for 100, body, and the ways it can end early.
+ * The request's side of an exchange: the head, the wait for 100, then a queue of parts (the body, and what `send` brings), counted
+ * against the one promise that the head has made.
  *
- * It writes into a transport through an `Upload`, runs the send clock, and knows from `protocol/exchange-table` which step may follow
- * which. What the response means for it is decided by the exchange.
+ * It writes into a transport through an `Upload` for each part, runs the send clock, and knows from `protocol/exchange-table` which step
+ * may follow which. What the response means for it is decided by the exchange.
  */
 import { ChunkedEncoder } from '../coding/chunked-encoder.js';
-import { MAX_MS } from '../options.js';
-import type { Clock } from './clock.js';
-import { traceHead } from '../trace.js';
-import type { Trace } from '../trace.js';
 import { ContentLengthMismatch } from '../errors.js';
+import { MAX_MS } from '../options.js';
 import { REQUEST_STEPS } from '../protocol/exchange-table.js';
 import type { RequestEvent, RequestState } from '../protocol/exchange-table.js';
 import { cancelSource } from '../request/body.js';
+import type { BodyPlan } from '../request/body.js';
 import type { RequestPlan } from '../request/plan.js';
+import { Upload } from '../request/upload.js';
+import { traceBytes, traceHead } from '../trace.js';
+import type { Trace } from '../trace.js';
 import { HIGH_WATER_BYTES } from '../transport/transport.js';
 import type { Transport } from '../transport/transport.js';
-import { Upload } from '../request/upload.js';
+import type { Clock } from './clock.js';
 
 /** The exchange. */
 export interface SendingOwner {
   /** Told each write, for debug output; null for none. */
   readonly trace: Trace | null;
-  /** The whole request was handed to the socket. */
+  /** All that is there to send was handed to the socket. */
   onSent(): void;
   /** The socket has taken all of it, or will take no more: a response is due from now on. */
   onResponseDue(): void;
-  /** The source failed. */
+  /** Bytes go out that no head has announced: what follows them on this connection could be read in two ways. */
+  onUnannounced(): void;
+  /** A source failed, or did not keep to what was declared. */
   onSendingFailed(error: unknown): void;
+}
+
+/** Bytes that are sent one after the other: a body, or what one call of `send` brings. */
+interface Part {
+  body: BodyPlan;
+  /** Whether it is the body of the request, which its plan frames. */
+  framed: boolean;
+  /** Bytes of it that were written. */
+  sent: number;
+  /** Settles the caller's promise; null once that has happened. */
+  settle: { resolve: () => void; reject: (error: unknown) => void } | null;
+  /** Whether it can be started: a file has been looked at. */
+  ready: boolean;
 }
 
 const EXPECT_TIMEOUT_MS = 1000;
@@ -36,16 +53,19 @@ export class Sending {
   state: RequestState = 'preparing';
   /** Settles when the body was handed to the socket, or when sending the rest became pointless. */
   readonly promise: Promise<void>;
-  /** What the head has promised and `send` has not brought yet; null when that has no length. */
+  /** What the head has promised and has not come yet; null when that has no length. */
   owed: number | null;
 
-  readonly #plan: RequestPlan;
-  readonly #clock: Clock | null;
   readonly #owner: SendingOwner;
-  #resolve: (() => void) | null = null;
-  #reject: ((error: unknown) => void) | null = null;
+  readonly #clock: Clock | null;
+  #plan: RequestPlan;
+  #settle: Part['settle'] = null;
   #transport: Transport | null = null;
   #upload: Upload | null = null;
+  /** Whether the plan's body was begun: from then on its `Upload` tells the source. */
+  #bodyBegun = false;
+  /** The part that is being sent comes first. */
+  readonly #parts: Part[] = [];
   #expectTimer: NodeJS.Timeout | undefined;
   /** What the socket had taken when the send clock was started. */
   #takenBytes = -1;
@@ -56,52 +76,80 @@ export class Sending {
     this.#owner = owner;
     this.owed = plan.owed;
     this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this.#settle = { resolve, reject };
     });
-    if (plan.body !== null) this.#watchSource();
+    if (plan.body !== null && plan.body.source !== null) this.#watchSource(plan.body, null);
   }
 
-  /** Whether the request is on its way out: not all of its body was sent, and not given up either. */
+  /** Whether the request is on its way out: not all of it was sent, and it was not given up either. */
   get active(): boolean {
     return this.state !== 'sent' && this.state !== 'cut';
   }
 
   /** Whether the caller still waits for the request. */
   get pending(): boolean {
-    return this.#reject !== null;
+    return this.#settle !== null;
   }
 
-  begin(transport: Transport): void {
+  /** Whether anything waits to be sent. */
+  get busy(): boolean {
+    return this.state === 'sending' || this.state === 'waiting' || this.#parts.length > 0;
+  }
+
+  /** Begins on a transport: `head` as it goes out. */
+  begin(transport: Transport, head: string): void {
     this.#transport = transport;
-    const { head, body, expectsContinue, options } = this.#plan;
-    if (this.#owner.trace !== null) traceHead(this.#owner.trace, head);
+    const { body, expectsContinue, options } = this.#plan;
+    if (this.#owner.trace !== null && head !== '') traceHead(this.#owner.trace, head);
     if (expectsContinue) {
       this.#step('head and wait');
       transport.send(head);
       const { expectTimeout = EXPECT_TIMEOUT_MS } = options;
       if (expectTimeout > MAX_MS) return;
       this.#expectTimer = setTimeout(() => {
-        this.goOn();
+        this.continueBody();
       }, expectTimeout);
       return;
     }
     this.#step('head');
     if (body === null) {
-      transport.send(head);
-      this.#finish();
-    } else {
-      transport.write(head);
-      this.#startUpload(transport);
+      if (head !== '') transport.send(head);
+      this.#next();
+      return;
     }
+    transport.write(head);
+    this.#sendBody(transport, body);
   }
 
   /** The body may go out now: a 100 came, or the wait for it is over. */
-  goOn(): void {
+  continueBody(): void {
     clearTimeout(this.#expectTimer);
-    if (this.state !== 'waiting' || this.#transport === null) return;
+    const { body } = this.#plan;
+    if (this.state !== 'waiting' || this.#transport === null || body === null) return;
     this.#step('continue');
-    this.#startUpload(this.#transport);
+    this.#sendBody(this.#transport, body);
+  }
+
+  /** Sends more behind what is being sent: `send()`. Settles when it was handed to the socket, or became pointless. */
+  add(body: BodyPlan): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const part: Part = { body, framed: false, sent: 0, settle: { resolve, reject }, ready: true };
+      this.#parts.push(part);
+      if (body.source !== null) this.#watchSource(body, part);
+      if (body.prepare !== null) {
+        part.ready = false;
+        body.prepare().then(
+          () => {
+            part.ready = true;
+            this.#next();
+          },
+          (error: unknown) => {
+            this.#fail(part, error);
+          },
+        );
+      }
+      this.#next();
+    });
   }
 
   /** The transport has room again. */
@@ -110,7 +158,7 @@ export class Sending {
     this.#upload?.resume();
   }
 
-  /** Stops sending what is not sent. The promise stays open until it is known what that means. */
+  /** Stops sending what is not sent. The promises stay open until it is known what that means. */
   stop(): void {
     clearTimeout(this.#expectTimer);
     if (!this.active) return;
@@ -118,38 +166,29 @@ export class Sending {
     this.#clock?.stop('send');
     const source = this.#plan.body?.source ?? null;
     if (this.#upload !== null) this.#upload.stop();
-    else if (source !== null) cancelSource(source);
+    else if (source !== null && !this.#bodyBegun) cancelSource(source);
+    this.#upload = null;
   }
 
   /** The rest is not wanted, which is no failure. */
   cut(): void {
     this.stop();
-    this.#settle()?.();
+    this.#settleAll(null);
   }
 
-  /** The exchange has failed. */
-  fail(error: unknown): void {
+  /** The exchange has failed. Returns whether a pending call was told. */
+  fail(error: unknown): boolean {
     this.stop();
-    const reject = this.#reject;
-    this.#settle();
-    reject?.(error);
+    return this.#settleAll({ error });
   }
 
-  /**
-   * Bytes that `send` is about to add count against what the head has promised.
-   *
-   * @throws ContentLengthMismatch when they are more
-   */
-  takeMore(bytes: number): void {
-    const { owed } = this;
-    const { declared, body } = this.#plan;
-    if (owed === null || declared === null || body !== null) return;
-    if (bytes > owed) throw new ContentLengthMismatch(declared, declared - owed, true);
-    this.owed = owed - bytes;
+  /** Lets go of what was sent: an exchange that is over needs it no more. */
+  forget(): void {
+    this.#plan = { ...this.#plan, body: null };
   }
 
   /** Whether the send clock ran out for nothing: no bytes wait, or some were taken while it ran. */
-  goesOn(): boolean {
+  stillTaking(): boolean {
     const transport = this.#transport;
     if (transport === null || transport.pendingBytes === 0) return true;
     if (transport.bytesSent - transport.pendingBytes === this.#takenBytes) return false;
@@ -157,26 +196,24 @@ export class Sending {
     return true;
   }
 
-  #startUpload(transport: Transport): void {
-    const { body, chunked, declared, options } = this.#plan;
-    if (body === null) return;
-    const write = (bytes: Uint8Array): boolean => {
-      this.#owner.trace?.(`send: <${String(bytes.length)} bytes>`);
-      this.#watch(transport);
-      return transport.write(bytes);
-    };
-    if (body.bytes !== null && !chunked && body.bytes.length <= HIGH_WATER_BYTES) {
-      write(body.bytes);
+  /** The body that the plan has framed. */
+  #sendBody(transport: Transport, body: BodyPlan): void {
+    this.#bodyBegun = true;
+    const { chunked, declared, options } = this.#plan;
+    const { bytes } = body;
+    if (bytes !== null && !chunked && bytes.length <= HIGH_WATER_BYTES && bytes.length === declared) {
+      this.#write(transport, bytes);
       transport.flush();
-      this.#finish();
+      this.#next();
       return;
     }
     this.#upload = new Upload(body, {
-      target: { write },
+      target: { write: (piece, taken) => this.#write(transport, piece, taken) },
       encoder: chunked ? new ChunkedEncoder({ trailers: options.trailers }) : null,
       declared,
       onFinish: () => {
-        if (this.active) this.#finish();
+        this.#upload = null;
+        if (this.active) this.#next();
       },
       onFailure: (error) => {
         this.#owner.onSendingFailed(error);
@@ -185,18 +222,101 @@ export class Sending {
     this.#upload.start();
   }
 
-  #finish(): void {
-    this.#step('finish');
-    this.#settle()?.();
+  /** Goes on behind what has been sent: the next part, or the end as far as it is known. */
+  #next(): void {
     const transport = this.#transport;
-    if (this.#clock !== null && transport !== null) {
-      this.#watch(transport);
-      transport.onceFlushed(() => {
-        this.#clock?.stop('send');
-        this.#owner.onResponseDue();
-      });
+    if (transport === null || this.#upload !== null || this.state === 'waiting' || this.state === 'cut')
+      return;
+    const part = this.#parts[0];
+    if (part !== undefined) {
+      this.#step('more');
+      if (part.ready) this.#sendPart(transport, part);
+      return;
     }
+    if (this.state !== 'sending') return;
+    const owes = this.owed !== 0;
+    this.#step(owes ? 'owe' : 'finish');
+    this.#settle?.resolve();
+    this.#settle = null;
+    if (this.#clock !== null) this.#watchFlush(transport);
     this.#owner.onSent();
+  }
+
+  #sendPart(transport: Transport, part: Part): void {
+    const { body } = part;
+    if (body.length !== null && !this.#mayTake(part, body.length)) return;
+    this.#upload = new Upload(body, {
+      target: { write: (piece, taken) => this.#write(transport, piece, taken) },
+      encoder: null,
+      declared: null,
+      count: (bytes) => {
+        this.#count(part, bytes);
+      },
+      onFinish: () => {
+        this.#finishPart(part);
+      },
+      onFailure: (error) => {
+        this.#fail(part, error);
+      },
+    });
+    this.#upload.start();
+  }
+
+  #finishPart(part: Part): void {
+    this.#upload = null;
+    this.#parts.shift();
+    part.settle?.resolve();
+    part.settle = null;
+    this.#transport?.flush();
+    this.#next();
+  }
+
+  /** Whether the promise of the head has room for so many bytes; refuses the part when it has not. */
+  #mayTake(part: Part, bytes: number): boolean {
+    try {
+      this.#check(bytes);
+    } catch (error) {
+      this.#fail(part, error);
+      return false;
+    }
+    return true;
+  }
+
+  #check(bytes: number): void {
+    const { declared } = this.#plan;
+    if (declared === null || this.owed === null || bytes <= this.owed) return;
+    throw new ContentLengthMismatch(declared, declared - this.owed, true);
+  }
+
+  #count(part: Part, bytes: number): void {
+    this.#check(bytes);
+    part.sent += bytes;
+    if (this.owed === null) return;
+    if (this.#plan.declared === null) this.#owner.onUnannounced();
+    else this.owed -= bytes;
+  }
+
+  /** A part failed. Of one that was refused as a whole nothing is on the wire: what the head has promised can still be sent. */
+  #fail(part: Part, error: unknown): void {
+    const at = this.#parts.indexOf(part);
+    if (at === -1) return;
+    this.#parts.splice(at, 1);
+    if (at === 0) {
+      this.#upload?.stop();
+      this.#upload = null;
+    }
+    const { source } = part.body;
+    if (source !== null && part.sent === 0) cancelSource(source);
+    part.settle?.reject(error);
+    part.settle = null;
+    if (part.sent > 0) this.#owner.onSendingFailed(error);
+    else this.#next();
+  }
+
+  #write(transport: Transport, bytes: Uint8Array, taken?: () => void): boolean {
+    if (this.#owner.trace !== null) traceBytes(this.#owner.trace, bytes);
+    this.#watch(transport);
+    return transport.write(bytes, taken);
   }
 
   /** The send clock runs from when bytes began to wait, or some of them were last taken: more that wait do not set it back. */
@@ -208,28 +328,45 @@ export class Sending {
     this.#clock.start('send');
   }
 
-  /** A stream may fail while the connection is still being opened, and one that closes without an end has failed. */
-  #watchSource(): void {
-    const stream = this.#plan.body?.source?.stream ?? null;
-    if (stream === null) return;
-    stream.on('error', (error) => {
-      if (this.active) this.#owner.onSendingFailed(error);
-    });
-    stream.on('close', () => {
-      if (stream.readableEnded || !this.active) return;
-      const premature = Object.assign(new Error('the body stream was closed before its end'), {
-        code: 'ERR_STREAM_PREMATURE_CLOSE',
-      });
-      this.#owner.onSendingFailed(stream.errored ?? premature);
+  #watchFlush(transport: Transport): void {
+    this.#watch(transport);
+    transport.onceFlushed(() => {
+      this.#clock?.stop('send');
+      this.#owner.onResponseDue();
     });
   }
 
-  /** Takes the promise's resolver, so that it is used once. */
-  #settle(): (() => void) | null {
-    const resolve = this.#resolve;
-    this.#resolve = null;
-    this.#reject = null;
-    return resolve;
+  /** A stream may fail while it waits to be read, and one that closes without an end has failed. */
+  #watchSource(body: BodyPlan, part: Part | null): void {
+    const stream = body.source?.stream ?? null;
+    if (stream === null) return;
+    const failed = (error: unknown): void => {
+      if (part !== null) this.#fail(part, error);
+      else if (this.active) this.#owner.onSendingFailed(error);
+    };
+    stream.on('error', failed);
+    stream.on('close', () => {
+      if (stream.readableEnded) return;
+      const premature = Object.assign(new Error('the body stream was closed before its end'), {
+        code: 'ERR_STREAM_PREMATURE_CLOSE',
+      });
+      failed(stream.errored ?? premature);
+    });
+  }
+
+  /** Settles every call that waits. */
+  #settleAll(failure: { error: unknown } | null): boolean {
+    const waiting = [this.#settle, ...this.#parts.map((part) => part.settle)].filter((each) => each !== null);
+    this.#settle = null;
+    const parts = this.#parts.splice(0);
+    for (const { body, settle, sent } of parts) {
+      if (settle !== null && body.source !== null && sent === 0) cancelSource(body.source);
+    }
+    for (const each of waiting) {
+      if (failure === null) each.resolve();
+      else each.reject(failure.error);
+    }
+    return waiting.length > 0;
   }
 
   #step(event: RequestEvent): void {

@@ -39,33 +39,51 @@ export const CALLS: Readonly<Record<ConnectionState, Readonly<Record<Call, Conne
   },
 };
 
-/** `waiting`: for 100 (Continue); `cut`: the rest is not sent, because of an early response or a write error. */
-export type RequestState = 'preparing' | 'waiting' | 'sending' | 'sent' | 'cut';
-export type RequestEvent = 'head' | 'head and wait' | 'continue' | 'finish' | 'stop';
+/**
+ * `waiting`: for 100 (Continue). `owing`: the head has promised more than has come, `send` is to bring it. `cut`: the rest is not sent,
+ * because of an early response, a write error or a failure.
+ */
+export type RequestState = 'preparing' | 'waiting' | 'sending' | 'owing' | 'sent' | 'cut';
+export type RequestEvent = 'head' | 'head and wait' | 'continue' | 'owe' | 'more' | 'finish' | 'stop';
 
-/** `switched`: after a 101 or a 2xx to CONNECT, HTTP is over on this connection. */
-export type ResponseState = 'awaited' | 'body' | 'complete' | 'switched';
-export type ResponseEvent = 'head' | 'end' | 'switch';
+/** `switched`: after a 101 or a 2xx to CONNECT, HTTP is over on this connection. `failed`: nothing more is taken. */
+export type ResponseState = 'awaited' | 'body' | 'complete' | 'switched' | 'failed';
+export type ResponseEvent = 'head' | 'end' | 'switch' | 'fail';
 
 /** Where an event leads; an event that a state does not list changes nothing. */
 export const REQUEST_STEPS: Readonly<Record<RequestState, Partial<Record<RequestEvent, RequestState>>>> = {
   preparing: { head: 'sending', 'head and wait': 'waiting', stop: 'cut' },
   waiting: { continue: 'sending', stop: 'cut' },
-  sending: { finish: 'sent', stop: 'cut' },
-  sent: {},
+  sending: { owe: 'owing', finish: 'sent', stop: 'cut' },
+  owing: { more: 'sending', stop: 'cut' },
+  sent: { more: 'sending' },
   cut: {},
 };
 
 export const RESPONSE_STEPS: Readonly<Record<ResponseState, Partial<Record<ResponseEvent, ResponseState>>>> =
   {
-    awaited: { head: 'body', switch: 'switched' },
-    body: { end: 'complete' },
-    complete: {},
-    switched: {},
+    awaited: { head: 'body', switch: 'switched', fail: 'failed' },
+    body: { end: 'complete', fail: 'failed' },
+    complete: { fail: 'failed' },
+    switched: { fail: 'failed' },
+    failed: {},
   };
 
-/** Why a connection closes after an exchange. */
-export type CloseReason = 'the peer will close' | 'the request was cut short' | 'bytes followed the response';
+/** Why a connection is closed: kept with the link, and told to whoever owns it. */
+export type CloseReason =
+  | 'the peer will close'
+  | 'the request was cut short'
+  | 'bytes followed the response'
+  | 'the exchange failed'
+  | 'the response was destroyed'
+  | 'the peer closed'
+  | 'bytes came while idle'
+  | 'bytes were sent outside of a request'
+  | 'closed by its owner'
+  | 'handed over';
+
+/** What becomes of a link when its exchange is over. */
+export type EndReason = 'reuse' | CloseReason;
 
 /** `unfinished`: one side still runs. `hand over`: the bytes that follow are the caller's. */
 export type Verdict = 'unfinished' | 'reuse' | 'hand over' | CloseReason;
@@ -74,16 +92,19 @@ export type Verdict = 'unfinished' | 'reuse' | 'hand over' | CloseReason;
  * What becomes of the connection, from both axes.
  *
  * A close does not wait for a request that can no longer matter, nor for a body that was received but not read.
+ *
+ * @param unfit - why the link cannot be used again whatever the two sides say; null when nothing was seen
  */
 export function verdict(
   request: RequestState,
   response: ResponseState,
   keepAlive: boolean,
-  surplus: boolean,
+  unfit: CloseReason | null,
 ): Verdict {
+  if (response === 'failed') return unfit ?? 'the exchange failed';
   if (response === 'switched') return 'hand over';
   if (response !== 'complete') return 'unfinished';
-  if (surplus) return 'bytes followed the response';
+  if (unfit !== null) return unfit;
   if (!keepAlive) return 'the peer will close';
   if (request === 'cut') return 'the request was cut short';
   return request === 'sent' ? 'reuse' : 'unfinished';

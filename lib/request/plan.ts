@@ -48,6 +48,8 @@ export interface RequestPlan {
   /** A head that promises a body which `send` is to bring: how many bytes, null when chunked by hand; 0 for none. */
   owed: number | null;
   options: RequestOptions;
+  /** Whether it is no request, but bytes that are sent outside of one: no head, and no response. */
+  raw: boolean;
 }
 
 /** What is known of a request before its body is. */
@@ -152,8 +154,27 @@ function completePlan(
     closes: caller.closes,
     owed,
     options,
+    raw: false,
   };
 }
+
+const NO_OPTIONS: RequestOptions = {};
+
+/** Bytes outside of a request, which `send` brings. */
+export const RAW_PLAN: RequestPlan = {
+  method: 'send',
+  url: '',
+  head: '',
+  body: null,
+  chunked: false,
+  declared: null,
+  expectsContinue: false,
+  contentType: null,
+  closes: false,
+  owed: null,
+  options: NO_OPTIONS,
+  raw: true,
+};
 
 /** A chunked body of nothing: still has a last chunk, and perhaps trailers. */
 const EMPTY_BODY: BodyPlan = {

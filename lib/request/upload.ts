@@ -11,8 +11,12 @@ import type { BodyPlan, Source } from './body.js';
 
 /** Where the bytes go: a transport. */
 export interface UploadTarget {
-  /** Returns false when the writer should wait for `resume`. */
-  write(bytes: Uint8Array): boolean;
+  /**
+   * Returns false when the writer should wait for `resume`.
+   *
+   * @param taken - called when the bytes were taken by the socket, or never will be
+   */
+  write(bytes: Uint8Array, taken?: () => void): boolean;
 }
 
 export interface UploadOptions {

@@ -175,6 +175,16 @@ export class Transport {
     return this.socket.writableLength;
   }
 
+  /** Keeps the process alive. */
+  ref(): void {
+    this.socket.ref();
+  }
+
+  /** Lets the process end. */
+  unref(): void {
+    this.socket.unref();
+  }
+
   /** Stops reading; the peer is held back by TCP. */
   pause(): void {
     if (this.#paused) return;
@@ -200,8 +210,11 @@ export class Transport {
    *
    * @returns false when the writer should wait for `onDrain`
    */
-  write(data: string | Uint8Array): boolean {
-    if (!this.#canWrite()) return true;
+  write(data: string | Uint8Array, taken?: () => void): boolean {
+    if (!this.#canWrite()) {
+      taken?.();
+      return true;
+    }
     const socket = this.socket;
     this.bytesSent += data.length;
     if (!this.#corked) {
@@ -212,7 +225,7 @@ export class Transport {
       queueMicrotask(() => process.nextTick(flushLast, this));
     }
     if (typeof data === 'string') socket.write(data, 'latin1');
-    else socket.write(data);
+    else socket.write(data, taken);
     if (socket.writableLength >= HIGH_WATER_BYTES) this.flush();
     // Not write()'s own answer: that is false even after everything was taken at once.
     return socket.writableLength < HIGH_WATER_BYTES;
@@ -263,11 +276,6 @@ export class Transport {
   #received(count: number, buffer: Buffer): boolean {
     this.bytesReceived += count;
     const target = this.#target;
-    // Memory of a caller that has been transferred meanwhile: no view of it can be made, and whose it was hears of no bytes.
-    if (target?.byteLength === 0) {
-      this.#handler.onBytes(NOTHING, true);
-      return !this.#paused;
-    }
     const whole =
       target === null ? SCRATCH : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     this.#handler.onBytes(count === whole.length ? whole : whole.subarray(0, count), target !== null);

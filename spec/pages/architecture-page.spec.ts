@@ -26,6 +26,7 @@ const COLUMNS: readonly { response: ResponseState; keepAlive: boolean[]; surplus
   { response: 'complete', keepAlive: [false], surplus: [false] },
   { response: 'complete', keepAlive: [true, false], surplus: [true] },
   { response: 'switched', keepAlive: [true, false], surplus: [true, false] },
+  { response: 'failed', keepAlive: [true, false], surplus: [false] },
 ];
 
 describe('the page about the architecture', () => {
@@ -66,7 +67,7 @@ describe('the page about the architecture', () => {
         for (const kept of keepAlive) {
           for (const more of surplus) {
             expect(
-              verdict(request as RequestState, response, kept, more),
+              verdict(request as RequestState, response, kept, more ? 'bytes followed the response' : null),
               `${request}, ${response}`,
             ).to.equal(cells[index]);
           }

@@ -21,10 +21,18 @@ import type {
   Verdict,
 } from '../../lib/protocol/exchange-table.js';
 
-const REQUEST_STATES: readonly RequestState[] = ['preparing', 'waiting', 'sending', 'sent', 'cut'];
-const REQUEST_EVENTS: readonly RequestEvent[] = ['head', 'head and wait', 'continue', 'finish', 'stop'];
-const RESPONSE_STATES: readonly ResponseState[] = ['awaited', 'body', 'complete', 'switched'];
-const RESPONSE_EVENTS: readonly ResponseEvent[] = ['head', 'end', 'switch'];
+const REQUEST_STATES: readonly RequestState[] = ['preparing', 'waiting', 'sending', 'owing', 'sent', 'cut'];
+const REQUEST_EVENTS: readonly RequestEvent[] = [
+  'head',
+  'head and wait',
+  'continue',
+  'owe',
+  'more',
+  'finish',
+  'stop',
+];
+const RESPONSE_STATES: readonly ResponseState[] = ['awaited', 'body', 'complete', 'switched', 'failed'];
+const RESPONSE_EVENTS: readonly ResponseEvent[] = ['head', 'end', 'switch', 'fail'];
 
 describe('the calls of a connection', () => {
   const STATES: readonly ConnectionState[] = ['Idle', 'Request-started', 'Request-sent'];
@@ -57,8 +65,9 @@ describe('the request axis', () => {
   const TABLE: Readonly<Record<RequestState, Partial<Record<RequestEvent, RequestState>>>> = {
     preparing: { head: 'sending', 'head and wait': 'waiting', stop: 'cut' },
     waiting: { continue: 'sending', stop: 'cut' },
-    sending: { finish: 'sent', stop: 'cut' },
-    sent: {},
+    sending: { owe: 'owing', finish: 'sent', stop: 'cut' },
+    owing: { more: 'sending', stop: 'cut' },
+    sent: { more: 'sending' },
     cut: {},
   };
   for (const state of REQUEST_STATES) {
@@ -75,18 +84,19 @@ describe('the request axis', () => {
     expect(reachedFrom('preparing', REQUEST_STEPS)).to.have.members([...REQUEST_STATES]);
   });
 
-  it('ends: no event leads out of sent and cut', () => {
-    expect(REQUEST_STEPS.sent).to.deep.equal({});
+  it('ends: nothing leads out of cut, and only what send() adds out of sent', () => {
+    expect(REQUEST_STEPS.sent).to.deep.equal({ more: 'sending' });
     expect(REQUEST_STEPS.cut).to.deep.equal({});
   });
 });
 
 describe('the response axis', () => {
   const TABLE: Readonly<Record<ResponseState, Partial<Record<ResponseEvent, ResponseState>>>> = {
-    awaited: { head: 'body', switch: 'switched' },
-    body: { end: 'complete' },
-    complete: {},
-    switched: {},
+    awaited: { head: 'body', switch: 'switched', fail: 'failed' },
+    body: { end: 'complete', fail: 'failed' },
+    complete: { fail: 'failed' },
+    switched: { fail: 'failed' },
+    failed: {},
   };
   for (const state of RESPONSE_STATES) {
     for (const event of RESPONSE_EVENTS) {
@@ -103,10 +113,12 @@ describe('the response axis', () => {
   });
 });
 
+const SURPLUS = 'bytes followed the response';
+
 describe('the verdict on a connection', () => {
   type Row = readonly [alive: Verdict, aliveSurplus: Verdict, closing: Verdict, closingSurplus: Verdict];
   const every = (one: Verdict): Row => [one, one, one, one];
-  const SURPLUS = 'bytes followed the response';
+  const FAILED = 'the exchange failed';
   const WILL_CLOSE = 'the peer will close';
 
   /** What a complete response makes of each request state; the columns are keep-alive and surplus. */
@@ -114,11 +126,13 @@ describe('the verdict on a connection', () => {
     preparing: ['unfinished', SURPLUS, WILL_CLOSE, SURPLUS],
     waiting: ['unfinished', SURPLUS, WILL_CLOSE, SURPLUS],
     sending: ['unfinished', SURPLUS, WILL_CLOSE, SURPLUS],
+    owing: ['unfinished', SURPLUS, WILL_CLOSE, SURPLUS],
     sent: ['reuse', SURPLUS, WILL_CLOSE, SURPLUS],
     cut: ['the request was cut short', SURPLUS, WILL_CLOSE, SURPLUS],
   };
   const rowOf = (request: RequestState, response: ResponseState): Row => {
     if (response === 'switched') return every('hand over');
+    if (response === 'failed') return [FAILED, SURPLUS, FAILED, SURPLUS];
     return response === 'complete' ? COMPLETE[request] : every('unfinished');
   };
 
@@ -133,7 +147,9 @@ describe('the verdict on a connection', () => {
           [false, true],
         ] as const;
         expect(
-          columns.map(([keepAlive, surplus]) => verdict(request, response, keepAlive, surplus)),
+          columns.map(([keepAlive, surplus]) =>
+            verdict(request, response, keepAlive, surplus ? SURPLUS : null),
+          ),
         ).to.deep.equal(row);
       });
     }
@@ -145,7 +161,7 @@ describe('the verdict on a connection', () => {
       for (const response of RESPONSE_STATES)
         for (const keepAlive of [true, false])
           for (const surplus of [true, false])
-            if (verdict(request, response, keepAlive, surplus) === 'reuse') reused++;
+            if (verdict(request, response, keepAlive, surplus ? SURPLUS : null) === 'reuse') reused++;
     expect(reused).to.equal(1);
   });
 });

@@ -83,17 +83,24 @@ export interface Verdict {
 
 const ROOT = new URL('../../../', import.meta.url);
 
+const SHARED = 'open.json';
+
 /** The cases kept in this repository. */
 export function ownCases(): CorpusCase[] {
   const folder = new URL('spec/corpus/', ROOT);
-  const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  const files = readdirSync(folder).filter((name) => name.endsWith('.json') && name !== SHARED);
   return files.toSorted().flatMap((name) => readCases(new URL(name, folder)));
 }
 
-/** The cases shared between projects. They lie outside of the repository: none where a checkout stands alone. */
+/** The cases shared between projects: a copy, so that a checkout that stands alone runs all of them. */
 export function sharedCases(): CorpusCase[] {
+  return readCases(new URL(`spec/corpus/${SHARED}`, ROOT));
+}
+
+/** Where the copy was taken from; null where the checkout stands alone. */
+export function sharedOriginal(): URL | null {
   const file = new URL('../shared/corpus/open.json', ROOT);
-  return existsSync(file) ? readCases(file) : [];
+  return existsSync(file) ? file : null;
 }
 
 /** The outcomes that are right, the policy's own choice first. */

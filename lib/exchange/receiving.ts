@@ -1,0 +1,120 @@
+/**
+ * The response's side of an exchange: its state, the caller who waits for the head, and the response once there is one.
+ *
+ * It makes the response and tells it how it ends. What that means for the request and for the connection is decided by the exchange.
+ */
+import { IncompleteRead } from '../errors.js';
+import { messageOf } from '../fields/message.js';
+import type { InformationalResponse } from '../fields/message.js';
+import { RESPONSE_STEPS } from '../protocol/exchange-table.js';
+import type { ResponseEvent, ResponseState } from '../protocol/exchange-table.js';
+import type { Framing } from '../protocol/framing.js';
+import type { ResponseHead } from '../protocol/response-parser.js';
+import type { BodySource } from '../response/body-stream.js';
+import { HTTPResponse } from '../response/response.js';
+import type { ResponseContext } from '../response/response.js';
+import { traceReply } from '../trace.js';
+import type { Trace } from '../trace.js';
+
+interface HeadWaiter {
+  resolve: (response: HTTPResponse) => void;
+  reject: (error: unknown) => void;
+}
+
+export class Receiving {
+  state: ResponseState = 'awaited';
+  /** The response, once its head has arrived. */
+  response: HTTPResponse | null = null;
+  /** Whether the caller has asked for it. */
+  claimed = false;
+
+  readonly #trace: Trace | null;
+  readonly #report: ((response: InformationalResponse) => unknown) | undefined;
+  #waiter: HeadWaiter | null = null;
+
+  /** @param report - told of each interim response */
+  constructor(trace: Trace | null, report: ((response: InformationalResponse) => unknown) | undefined) {
+    this.#trace = trace;
+    this.#report = report;
+  }
+
+  /** Whether the caller waits for the head. */
+  get awaited(): boolean {
+    return this.#waiter !== null;
+  }
+
+  /** Whether more of the response is to come. */
+  get running(): boolean {
+    return this.state === 'awaited' || this.state === 'body';
+  }
+
+  /** Settles with the response. May be asked for once. */
+  head(): Promise<HTTPResponse> {
+    this.claimed = true;
+    if (this.response !== null) return Promise.resolve(this.response);
+    return new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+    });
+  }
+
+  /**
+   * An interim response.
+   *
+   * @param onFailure - told what the caller's function threw, or rejected with
+   */
+  onInterim(head: ResponseHead, onFailure: (error: unknown) => void): void {
+    if (this.#trace !== null) traceReply(this.#trace, head);
+    if (this.#report === undefined) return;
+    const { status, reason } = head;
+    try {
+      const reported = this.#report({ status, reason, headers: messageOf(head.fields) });
+      // An async function is taken as well, and fails the exchange as one that throws does.
+      if (reported instanceof Promise) reported.catch(onFailure);
+    } catch (error) {
+      onFailure(error);
+    }
+  }
+
+  /** The final head: makes the response, and gives it to whoever waits. */
+  onHead(head: ResponseHead, framing: Framing, context: ResponseContext, source: BodySource): HTTPResponse {
+    if (this.#trace !== null) traceReply(this.#trace, head);
+    const response = new HTTPResponse(head, framing, context, source);
+    this.response = response;
+    this.step(framing.kind === 'switch' ? 'switch' : 'head');
+    this.#waiter?.resolve(response);
+    this.#waiter = null;
+    return response;
+  }
+
+  /** The response is complete. */
+  end(trailers: string[]): void {
+    const response = this.response as HTTPResponse;
+    if (trailers.length > 0) response.setTrailers(trailers);
+    this.step('end');
+    response.finish();
+  }
+
+  /**
+   * The exchange has failed: the caller who waits for the head is told, and the reader of an unfinished body.
+   *
+   * @param atOnce - whether what was received and not read is given up, as behind an abort
+   * @returns whether a pending call was told
+   */
+  tell(error: unknown, body: { error: Error; atOnce: boolean } | null): boolean {
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    waiter?.reject(error);
+    if (body?.atOnce === true) this.response?.destroy(body.error);
+    else if (body !== null) this.response?.fail(body.error);
+    return waiter !== null;
+  }
+
+  /** What `close()` does to a body: it is cut short. */
+  cutShort(reason: string): IncompleteRead {
+    return new IncompleteRead(Buffer.alloc(0), this.response?.length ?? null, reason);
+  }
+
+  step(event: ResponseEvent): void {
+    this.state = RESPONSE_STEPS[this.state][event] ?? this.state;
+  }
+}
