@@ -8,9 +8,58 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const tools = join(root, 'node_modules');
+
+/** Bytes of what a bundle holds, minified and gzipped, that has this in it; for a tool that has to fit somewhere. */
+const SIZES: readonly { name: string; entry: string; mostBytes: number }[] = [
+  { name: 'one exception', entry: 'export { InvalidURL } from "millrace";', mostBytes: 3_000 },
+  { name: 'the status codes', entry: 'export { HTTPStatus } from "millrace";', mostBytes: 2_000 },
+  { name: 'HTTPConnection', entry: 'export { HTTPConnection } from "millrace";', mostBytes: 30_000 },
+  { name: 'everything', entry: 'export * from "millrace";', mostBytes: 48_000 },
+];
+
+/**
+ * What Jest does with a test and all that it requires: each file is a function of its own in a context of its own, found by the condition
+ * `require`, without ES modules. `done` is given the result of a request.
+ */
+const JEST = `
+const { createRequire } = require('node:module');
+const { readFileSync } = require('node:fs');
+const { createServer } = require('node:http');
+const vm = require('node:vm');
+const own = require;
+// Node's globals, but objects, errors and promises of another realm; bytes are shared, as in Jest.
+const names = new Set(Object.getOwnPropertyNames(globalThis));
+for (const name of vm.runInNewContext('Object.getOwnPropertyNames(globalThis)')) names.delete(name);
+const context = vm.createContext({ Uint8Array, ArrayBuffer });
+for (const name of names) context[name] = globalThis[name];
+const loaded = new Map();
+function load(name) {
+  if (name.startsWith('node:')) return own(name);
+  const file = createRequire(__filename).resolve(name);
+  if (!loaded.has(file)) {
+    const module = { exports: {} };
+    loaded.set(file, module);
+    vm.compileFunction(readFileSync(file, 'utf8'), ['module', 'exports', 'require'], { parsingContext: context, filename: file })
+      (module, module.exports, load);
+  }
+  return loaded.get(file).exports;
+}
+const { HTTPConnection, HTTPException } = load('millrace');
+const server = createServer((request, response) => request.pipe(response)).listen(0, '127.0.0.1', async () => {
+  const connection = new HTTPConnection('127.0.0.1', server.address().port);
+  await connection.request('PUT', '/', Buffer.from('echo'), { 'X-A': ['1'] }, { timeout: 5000 });
+  const answer = await (await connection.getResponse()).text();
+  server.close();
+  server.closeAllConnections();
+  const refused = await connection.request('GET', '/').then(() => null, (error) => error);
+  console.log(answer, [...loaded.keys()].length, refused.code, refused.method);
+  connection.close();
+});
+`;
 
 /** CommonJS and ES modules side by side: an instance made in one is used in the other, in every direction. */
 const consumer = {
@@ -77,15 +126,16 @@ describe('the tarball', () => {
       .trim()
       .split('\n')
       .map((name) => name.replace(/^package\//, ''))
-      .filter((name) => !/^dist\/types\/([a-z0-9-]+\/)*[a-z0-9-]+\.d\.ts$/.test(name));
+      .filter((name) => !/^dist\/(types|modules)\/([a-z0-9-]+\/)*[a-z0-9-]+\.(d\.ts|mjs)$/.test(name))
+      .filter((name) => name !== 'dist/cli.mjs');
     assert.deepEqual(
       names.filter((name) => name !== 'README.md').toSorted(),
       [
         'LICENSE',
         'dist/index.cjs',
+        'dist/index.cjs.map',
         'dist/index.d.mts',
         'dist/index.mjs',
-        'dist/index.mjs.map',
         'dist/types/package.json',
         'package.json',
       ].toSorted(),
@@ -103,6 +153,57 @@ import('millrace').then((imported) => {
 });`;
     assert.equal(run(process.execPath, '-e', script), 'function\n');
   });
+
+  it('is loaded once in Node, whichever way it is asked for, and only what every request needs', () => {
+    const script = `
+const { HTTPConnection } = await import('millrace');
+const { createRequire } = await import('node:module');
+const required = createRequire(import.meta.url)('millrace');
+const files = Object.keys(createRequire(import.meta.url).cache).map((file) => file.replace(/.*millrace\\//, ''));
+const late = ['tls', 'zlib', 'http', 'https', 'crypto', 'worker_threads'].filter((name) => process.moduleLoadList.includes('NativeModule ' + name));
+console.log(required.HTTPConnection === HTTPConnection, files.join(), late.join());`;
+    writeFileSync(join(directory, 'loaded.mjs'), script);
+    assert.equal(run(process.execPath, 'loaded.mjs'), 'true dist/index.cjs \n');
+  });
+
+  it('runs where each file is a function in a context of its own, as Jest has it', () => {
+    writeFileSync(join(directory, 'jest.cjs'), JEST);
+    assert.equal(run(process.execPath, 'jest.cjs'), 'echo 1 ECONNREFUSED GET\n');
+  });
+
+  it('is one class in a bundle that both requires and imports it', () => {
+    writeFileSync(
+      join(directory, 'both.cjs'),
+      "const { make } = require('./required.cjs');\nimport('./imported.mjs').then(({ isOne }) => console.log(isOne(make())));\n",
+    );
+    writeFileSync(
+      join(directory, 'required.cjs'),
+      "const { HTTPConnection } = require('millrace');\nexports.make = () => new HTTPConnection('h');\n",
+    );
+    writeFileSync(
+      join(directory, 'imported.mjs'),
+      "import { HTTPConnection } from 'millrace';\nexport const isOne = (made) => made instanceof HTTPConnection;\n",
+    );
+    run(
+      bin('esbuild'),
+      'both.cjs',
+      '--bundle',
+      '--platform=node',
+      '--outfile=both-bundled.cjs',
+      '--log-level=error',
+    );
+    assert.equal(run(process.execPath, 'both-bundled.cjs'), 'true\n');
+  });
+
+  for (const { name, entry, mostBytes } of SIZES) {
+    it(`takes at most ${String(mostBytes)} bytes in a bundle, minified and gzipped: ${name}`, () => {
+      writeFileSync(join(directory, 'entry.mjs'), entry);
+      const flagsOfBundle = ['--bundle', '--minify', '--format=esm', '--platform=node', '--log-level=error'];
+      const bytes = gzipSync(run(bin('esbuild'), 'entry.mjs', ...flagsOfBundle), { level: 9 }).length;
+      assert.ok(bytes <= mostBytes, `${String(bytes)} bytes`);
+      assert.ok(bytes > 100, 'an empty bundle');
+    });
+  }
 
   for (const [module, resolution] of [
     ['node16', 'node16'],
@@ -125,7 +226,7 @@ import('millrace').then((imported) => {
 
   it('maps its stack traces to the TypeScript sources, which are inside the map', () => {
     const map = JSON.parse(
-      readFileSync(join(directory, 'node_modules/millrace/dist/index.mjs.map'), 'utf8'),
+      readFileSync(join(directory, 'node_modules/millrace/dist/index.cjs.map'), 'utf8'),
     ) as {
       sources: string[];
       sourcesContent: (string | null)[];
