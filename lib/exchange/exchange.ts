@@ -14,13 +14,13 @@ import type { Framing } from '../protocol/framing.js';
 import type { ResponseHead } from '../protocol/response-parser.js';
 import type { BodyPlan } from '../request/body.js';
 import type { RequestPlan } from '../request/plan.js';
-import type { BodySource } from '../response/body-stream.js';
+import type { BodySink, BodySource } from '../response/body-sink.js';
 import type { HTTPResponse, ResponseContext } from '../response/response.js';
 import { printLine } from '../trace.js';
 import type { Trace } from '../trace.js';
 import { ExchangeClock } from './exchange-clock.js';
 import type { TimedExchange } from './exchange-clock.js';
-import type { BodySink, Link, Receiver } from './link.js';
+import type { Link, Receiver } from './link.js';
 import { LinkHold } from './link-hold.js';
 import type { Dial, LinkSource, LinkUser } from './link-source.js';
 import { Receiving } from './receiving.js';
@@ -321,7 +321,7 @@ export class Exchange
     this.#settle();
   }
 
-  done(): void {
+  consumed(): void {
     this.#hold.consumed();
   }
 

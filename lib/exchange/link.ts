@@ -12,22 +12,9 @@ import type { CloseReason } from '../protocol/exchange-table.js';
 import type { Framing } from '../protocol/framing.js';
 import { ResponseParser } from '../protocol/response-parser.js';
 import type { ResponseHandler, ResponseHead } from '../protocol/response-parser.js';
+import type { BodySink } from '../response/body-sink.js';
 import { READ_BYTES } from '../transport/transport.js';
 import type { Transport, TransportHandler } from '../transport/transport.js';
-
-/** Where the bytes of a body go. */
-export interface BodySink {
-  /** Takes bytes for good; false when the source should wait. */
-  deliver(bytes: Buffer): boolean;
-  /** Takes bytes that are only lent. */
-  deliverLent(bytes: Buffer): boolean;
-  /** Where body bytes may be received straight into; null for anywhere. */
-  directTarget(): Buffer | null;
-  /** So many bytes of the body were received into `directTarget`. */
-  delivered(count: number): void;
-  /** Whether a reader with memory of its own is likely to ask for what comes next. */
-  readonly fillsViews: boolean;
-}
 
 /** Who the bytes on a link are for: an exchange. None of its functions throws. */
 export interface Receiver {
@@ -82,6 +69,9 @@ export class Link implements TransportHandler, ResponseHandler {
   #target: 'scratch' | 'slab' | 'direct' = 'scratch';
   #owned = false;
   #lastRead = 0;
+  /** Whether it filled its target: then the next bytes wait in the kernel already. */
+  #moreWaits = false;
+  #targetBytes = READ_BYTES;
 
   constructor(transport: Transport, limits: Readonly<Limits>) {
     this.transport = transport;
@@ -147,15 +137,19 @@ export class Link implements TransportHandler, ResponseHandler {
 
   target(): Uint8Array | null {
     this.#target = 'scratch';
+    this.#targetBytes = READ_BYTES;
     const body = this.#parser.done ? null : this.#parser.body;
     const sink = this.#sink;
     if (body === null || sink === null) return null;
     const ahead = body.dataAhead;
     if (ahead > 0) {
-      const direct = sink.directTarget();
+      // Only while bytes wait in the kernel, so that the next read follows at once: a caller may transfer its memory while the
+      // socket waits, and the kernel would write to where it has gone.
+      const direct = this.#moreWaits ? sink.directTarget() : null;
       if (direct !== null) {
         this.#target = 'direct';
         const most = Math.min(ahead, READ_BYTES);
+        this.#targetBytes = Math.min(direct.length, most);
         return direct.length <= most ? direct : direct.subarray(0, most);
       }
       // The reader is served next, but it asks only after this: one copy out of the scratch buffer, and no buffer made for it.
@@ -167,6 +161,7 @@ export class Link implements TransportHandler, ResponseHandler {
       this.#slab = Buffer.allocUnsafeSlow(READ_BYTES);
       this.#slabUsed = 0;
     }
+    this.#targetBytes = READ_BYTES - this.#slabUsed;
     return this.#slabUsed === 0 ? this.#slab : this.#slab.subarray(this.#slabUsed);
   }
 
@@ -179,6 +174,7 @@ export class Link implements TransportHandler, ResponseHandler {
   /** @internal */
   read(user: Receiver, bytes: Buffer, owned: boolean): void {
     this.#lastRead = bytes.length;
+    this.#moreWaits = bytes.length === this.#targetBytes;
     if (this.#timed) this.lastBytesAt = performance.now();
     if (this.#target === 'slab') this.#slabUsed += bytes.length;
     if (this.#parser.done) {
@@ -187,7 +183,7 @@ export class Link implements TransportHandler, ResponseHandler {
     }
     try {
       if (this.#target === 'direct') {
-        this.#sink?.delivered(bytes.length);
+        this.#sink?.received(bytes.length);
         this.#parser.skipBody(bytes.length);
         return;
       }

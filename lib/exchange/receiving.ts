@@ -10,7 +10,7 @@ import { RESPONSE_STEPS } from '../protocol/exchange-table.js';
 import type { ResponseEvent, ResponseState } from '../protocol/exchange-table.js';
 import type { Framing } from '../protocol/framing.js';
 import type { ResponseHead } from '../protocol/response-parser.js';
-import type { BodySource } from '../response/body-stream.js';
+import type { BodySource } from '../response/body-sink.js';
 import { HTTPResponse } from '../response/response.js';
 import type { ResponseContext } from '../response/response.js';
 import { traceReply } from '../trace.js';

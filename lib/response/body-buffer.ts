@@ -6,13 +6,14 @@
  * bytes that came before it.
  */
 import { BodyQueue } from './body-queue.js';
-import { IncompleteRead } from '../errors.js';
+import { IncompleteRead, LimitExceeded } from '../errors.js';
+import { ViewFill, viewLost } from './view-fill.js';
 
 /** Whose buffer it is: a stream. */
 export interface BodyBufferOwner {
   /** A reader wants bytes and has none. */
   onAsk(): void;
-  /** A reader is about to be given this. */
+  /** A reader is about to be given this, and nothing more can be read. */
   onFailureMet(error: Error): void;
 }
 
@@ -38,9 +39,8 @@ export class BodyBuffer {
   #wake: (() => void) | null = null;
   /** The loop of an iterator waits: served without the queue. */
   #pieceWaiter: PieceWaiter | null = null;
-  /** What `readinto` is filling, and how far. Bytes may be received straight into it. */
-  #view: Buffer | null = null;
-  #filled = 0;
+  /** What `readinto` is filling. Bytes may be received straight into it. */
+  #fill: ViewFill | null = null;
   /** Whether the last reader brought its own memory, as the next one then will. */
   fillsViews = false;
 
@@ -75,29 +75,33 @@ export class BodyBuffer {
 
   /** More of the body that is only lent: copied, into the caller's view where one waits. */
   deliverLent(bytes: Buffer): void {
-    const view = this.directTarget();
-    if (view === null) {
+    const fill = this.#waitingFill();
+    if (fill === null) {
       this.deliver(Buffer.from(bytes));
       return;
     }
-    const count = Math.min(bytes.length, view.length);
-    bytes.copy(view, 0, 0, count);
-    this.received(count);
+    const count = fill.copy(bytes);
+    this.receivedBytes += count;
+    if (fill.full) this.#wakeReader();
     if (count < bytes.length) this.deliver(Buffer.from(bytes.subarray(count)));
   }
 
-  /** What is still empty of the view that a reader fills, when the next bytes of the body belong there. */
+  /** What is still empty of the view that a reader fills, when the next bytes of the body may be received there. */
   directTarget(): Buffer | null {
-    const view = this.#view;
-    if (view === null || this.queue.length > 0 || this.#filled === view.length) return null;
-    return this.#filled === 0 ? view : view.subarray(this.#filled);
+    return this.#waitingFill()?.room() ?? null;
   }
 
   /** So many bytes were received into `directTarget`. */
   received(count: number): void {
     this.receivedBytes += count;
-    this.#filled += count;
-    if (this.#view !== null && this.#filled === this.#view.length) this.#wakeReader();
+    const fill = this.#fill;
+    if (fill === null) return;
+    if (!fill.intact) {
+      this.#owner.onFailureMet(viewLost());
+      return;
+    }
+    fill.add(count);
+    if (fill.full) this.#wakeReader();
   }
 
   finish(): void {
@@ -114,7 +118,7 @@ export class BodyBuffer {
   /** The failure as one call meets it, with what that call had gathered. */
   failureWith(partial: Buffer): Error {
     const failure = this.failure as Error;
-    return failure instanceof IncompleteRead ? failure.forCall(partial) : failure;
+    return failure instanceof IncompleteRead ? failure.forCall(partial, this.receivedBytes) : failure;
   }
 
   // The readers.
@@ -135,19 +139,20 @@ export class BodyBuffer {
   }
 
   async readinto(view: ArrayBufferView): Promise<number> {
-    const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-    this.#filled = this.queue.takeInto(bytes);
-    this.#view = bytes;
+    const fill = new ViewFill(view);
+    fill.takeFrom(this.queue);
+    this.#fill = fill;
     this.fillsViews = true;
     try {
-      while (this.#filled < bytes.length) {
-        const more = await this.#more(() => bytes.subarray(0, this.#filled));
-        this.#filled += this.queue.takeInto(bytes.subarray(this.#filled));
+      while (!fill.full) {
+        const more = await this.#more(() => fill.gathered());
+        if (!fill.intact) throw this.failure === null ? this.#fail(viewLost()) : this.#meetFailure(EMPTY);
+        fill.takeFrom(this.queue);
         if (!more) break;
       }
-      return this.#filled;
+      return fill.filled;
     } finally {
-      this.#view = null;
+      this.#fill = null;
     }
   }
 
@@ -156,8 +161,13 @@ export class BodyBuffer {
     return this.queue.take(amt);
   }
 
-  async readall(): Promise<Buffer> {
-    while (await this.#more(() => this.queue.takeAll()));
+  /** @param due - bytes that are still to be read, where that is known */
+  async readall(maxBytes: number, due: number | null): Promise<Buffer> {
+    const known = this.complete || due === null ? 0 : due;
+    do {
+      if (this.failure === null && Math.max(known, this.queue.length) > maxBytes)
+        throw this.#fail(new LimitExceeded('maxBytes', maxBytes));
+    } while (await this.#more(() => this.queue.takeAll()));
     return this.queue.takeAll();
   }
 
@@ -186,10 +196,10 @@ export class BodyBuffer {
     return lines;
   }
 
-  /** A line that lies ready, its LF included; undefined when there is none. */
-  takeLine(): Buffer | undefined {
+  /** A line that lies ready, its LF included; null when there is none. */
+  takeLine(): Buffer | null {
     const length = this.queue.lineLength(0);
-    return length === -1 ? undefined : this.queue.take(length);
+    return length === -1 ? null : this.queue.take(length);
   }
 
   /** Through the next LF, at most `most` bytes. `before` is what the call has read so far, for the error. */
@@ -213,7 +223,7 @@ export class BodyBuffer {
    */
   async #more(gathered: () => Buffer): Promise<boolean> {
     const before = this.receivedBytes;
-    while (this.receivedBytes === before || this.directTarget() !== null) {
+    while (this.receivedBytes === before || this.#waitingFill() !== null) {
       if (this.failure !== null) throw this.#meetFailure(gathered());
       if (this.complete) return false;
       const woken = new Promise<void>((resolve) => {
@@ -225,8 +235,21 @@ export class BodyBuffer {
     return true;
   }
 
+  /** The view that the next bytes belong to; none once its memory was taken away, which ends the body. */
+  #waitingFill(): ViewFill | null {
+    const fill = this.#fill;
+    if (fill === null || fill.full || this.queue.length > 0) return null;
+    if (fill.intact) return fill;
+    // A failure that is there already is what its reader is given.
+    if (this.failure === null) this.#owner.onFailureMet(viewLost());
+    return null;
+  }
+
   #meetFailure(partial: Buffer): Error {
-    const error = this.failureWith(partial);
+    return this.#fail(this.failureWith(partial));
+  }
+
+  #fail(error: Error): Error {
     this.#owner.onFailureMet(error);
     return error;
   }

@@ -1,53 +1,53 @@
 /**
- * A body as a Readable that also reads like http.client, from one position.
+ * A body as a Readable whose bytes can also be taken in other ways, all from one position.
  *
- * Node's stream machinery takes from the buffer when it asks (`_read`), the other readers take from it directly, and whoever is served
- * next goes on where the last one stopped. It knows where bytes come from as two functions, `resume` and `abort`, and nothing about
- * connections.
+ * Node's stream machinery takes from the buffer when it asks (`_read`), other readers take from it directly, one at a time, and whoever
+ * is served next goes on where the last one stopped. What those readers do is in `BodyBuffer`, and which there are in `BodyReaders`. It
+ * knows where bytes come from as a `BodySource`, and nothing about connections.
  */
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { BodyBuffer } from './body-buffer.js';
-import { BodyIterator, decodedPieces } from './body-iterator.js';
-import { BodyReaders } from './body-readers.js';
+import type { BodySink, BodySource } from './body-sink.js';
 import { IncompleteRead } from '../errors.js';
-import { takeBuffered } from './take-buffered.js';
+import { HIGH_WATER_BYTES, NodeSide } from './node-side.js';
 
-/** Where a body's bytes come from. */
-export interface BodySource {
-  /** The reader wants bytes and has none. Called each time it asks. */
-  resume(): void;
-  /** The body was given up with bytes unread, whether all of them had arrived or not; `error` is what `destroy` was called with. */
-  abort(error: Error | null): void;
-  /** The body was read to its end, and the stream is finished with. */
-  done(): void;
-}
-
-/** The source of a body that has failed or was given up: nothing is left to ask for. */
-const GONE: BodySource = { resume() {}, abort() {}, done() {} };
-
-/** Received and unread bytes from which on the source is held back. */
-const HIGH_WATER_BYTES = 65_536;
+/** The source of a body that has failed, was given up or read to its end: nothing is left to ask for. */
+const GONE: BodySource = { resume() {}, abort() {}, consumed() {} };
 
 const EMPTY = Buffer.alloc(0);
 
 function ignore(): void {}
 
 /** A body that its owner feeds (`deliver`, `finish`, `fail`) and its user reads. */
-export class BodyStream extends BodyReaders {
+export class BodyStream extends Readable implements BodySink {
+  // Node sees its own readers only. TypeScript takes these for fields, which no accessor may override.
+  static {
+    const getter = (get: (this: BodyStream) => boolean): PropertyDescriptor => ({ configurable: true, get });
+    Object.defineProperties(this.prototype, {
+      readableDidRead: getter(function () {
+        return this.#readDirectly || nodesView('readableDidRead', this);
+      }),
+      readableEnded: getter(function () {
+        return this.endReached || nodesView('readableEnded', this);
+      }),
+    });
+  }
+
   #source: BodySource;
   readonly #buffer: BodyBuffer;
-  /** Node's machinery asked for bytes and has not been served. */
-  #wanted = false;
+  readonly #node: NodeSide;
   /** The direct reader that runs; others wait for it. */
   #turn: Promise<unknown> | null = null;
   /** The piece that a loop waits for outside of any turn. */
   #piece: Promise<Buffer | null> | null = null;
-  #ended = false;
+  /** A direct reader was here, which Node does not see. */
+  #readDirectly = false;
 
   constructor(source: BodySource) {
     super({ highWaterMark: HIGH_WATER_BYTES });
     this.#source = source;
     this.#buffer = new BodyBuffer(this);
+    this.#node = new NodeSide(this);
   }
 
   /** @internal */
@@ -62,58 +62,37 @@ export class BodyStream extends BodyReaders {
 
   // The owner's side.
 
-  /**
-   * More of the body. The stream keeps the bytes.
-   *
-   * @internal
-   * @returns false when the source should wait until `resume`
-   */
+  /** @internal */
   deliver(bytes: Buffer): boolean {
-    if (this.#wanted && !this.#busy && !this.destroyed) {
+    if (this.#node.wanted && !this.#busy && !this.destroyed) {
       this.#buffer.receivedBytes += bytes.length;
-      this.#push(bytes);
+      this.#node.push(bytes);
     } else {
       this.#buffer.deliver(bytes);
     }
     return this.#buffer.queue.length < HIGH_WATER_BYTES;
   }
 
-  /**
-   * More of the body that is only lent: copied, into the caller's view where one waits.
-   *
-   * @internal
-   */
+  /** @internal */
   deliverLent(bytes: Buffer): boolean {
     if (this.#turn === null) return this.deliver(Buffer.from(bytes));
     this.#buffer.deliverLent(bytes);
     return this.#buffer.queue.length < HIGH_WATER_BYTES;
   }
 
-  /**
-   * Where the next bytes of the body may be received straight into: what is still empty of `readinto`'s view.
-   *
-   * @internal
-   */
+  /** @internal */
   directTarget(): Buffer | null {
     return this.#buffer.directTarget();
   }
 
-  /**
-   * Whether bytes are best received where they can be copied from at once: a reader with memory of its own is likely to ask.
-   *
-   * @internal
-   */
-  get fillsViews(): boolean {
-    return this.#buffer.fillsViews;
+  /** @internal */
+  received(count: number): void {
+    this.#buffer.received(count);
   }
 
-  /**
-   * So many bytes were received into `directTarget`.
-   *
-   * @internal
-   */
-  delivered(count: number): void {
-    this.#buffer.received(count);
+  /** @internal */
+  get fillsViews(): boolean {
+    return this.#buffer.fillsViews;
   }
 
   /**
@@ -125,18 +104,18 @@ export class BodyStream extends BodyReaders {
     const looping = this.#buffer.pieceWanted && this.#turn === null;
     this.#buffer.finish();
     if (looping) this.#reachEnd();
-    else if (this.#wanted && !this.#busy) this.#serve();
+    else if (this.#node.wanted && !this.#busy) this.#serve();
   }
 
   /**
-   * The body failed: shown to the reader once it has read what came before.
+   * The body was cut short: shown to the reader once it has read what came before. `destroy(error)` is what takes effect at once.
    *
    * @internal
    */
   fail(error: Error): void {
     this.#source = GONE;
     this.#buffer.fail(error);
-    if (this.#wanted && !this.#busy) this.#showFailure();
+    if (this.#node.wanted && !this.#busy) this.#showFailure();
   }
 
   /**
@@ -145,12 +124,7 @@ export class BodyStream extends BodyReaders {
    * @internal
    */
   get waiting(): boolean {
-    if (this.#buffer.waiting) return true;
-    if (!this.#wanted) return false;
-    // Reading on 'readable' looks like a pause to Node: there the reader waits once it has taken everything.
-    return (
-      this.readableFlowing !== false || (this.readableLength === 0 && this.listenerCount('readable') > 0)
-    );
+    return this.#buffer.waiting || this.#node.waiting;
   }
 
   /** Bytes that were received and not yet read. */
@@ -171,14 +145,14 @@ export class BodyStream extends BodyReaders {
   /** Whether a reader has reached the end. */
   protected get endReached(): boolean {
     // Node is told of the end as soon as it has buffered the last byte, which may be long before that is read.
-    return this.#ended && this.unreadBytes === 0;
+    return this.#node.ended && this.unreadBytes === 0;
   }
 
   // Node's side.
 
   /** @internal */
   override _read(): void {
-    this.#wanted = true;
+    this.#node.wanted = true;
     if (!this.#busy) this.#serve();
   }
 
@@ -190,15 +164,22 @@ export class BodyStream extends BodyReaders {
     // Node goes on emitting buffered 'data' after destroy() inside a listener.
     if (this.destroyed) return null;
     const bytes = super.read(size) as Buffer | null;
-    if (this.#buffer.failure !== null && this.#wanted && !this.#busy) this.#showFailure();
+    if (this.#node.ended) this.#letGo();
+    else if (this.#buffer.failure !== null && this.#node.wanted && !this.#busy) this.#showFailure();
     return bytes;
   }
 
   /** A paused reader that goes on asks anew, although Node's own request is still open. */
   override resume(): this {
     super.resume();
-    if (this.#wanted) this.#source.resume();
+    if (this.#node.wanted) this.#source.resume();
     return this;
+  }
+
+  /** Gives up what is unread, at once; once the end was read there is nothing that could fail. */
+  override destroy(error?: Error): this {
+    const over = this.#buffer.complete && this.unreadBytes === 0;
+    return super.destroy(over ? undefined : error);
   }
 
   /** @internal */
@@ -207,75 +188,20 @@ export class BodyStream extends BodyReaders {
     const buffer = this.#buffer;
     this.#source = GONE;
     // Node destroys a stream behind its 'end', when a direct reader may still hold what it took back from Node.
-    const atEnd = buffer.complete && (this.readableEnded || this.unreadBytes === 0);
+    const atEnd = buffer.complete && (nodesView('readableEnded', this) || this.unreadBytes === 0);
     if (!atEnd) {
       buffer.queue.clear();
       buffer.complete = false;
-      buffer.fail(error ?? closedError());
+      buffer.fail(error ?? givenUp());
     }
-    // A response that nobody listens to must not end the process.
-    if (error !== null && this.listenerCount('error') === 0) this.once('error', ignore);
-    if (atEnd) source.done();
+    // A response that nobody listens to must not end the process, and who listens now may not when Node emits it.
+    if (error !== null) this.on('error', ignore);
+    if (atEnd) source.consumed();
     else source.abort(error);
     callback(error);
   }
 
-  /** The pieces of the body as they arrive; leaving the loop early destroys the response. */
-  override [Symbol.asyncIterator](): NodeJS.AsyncIterator<Buffer> {
-    const encoding = this.readableEncoding;
-    if (encoding === null) return new BodyIterator(this);
-    // Not Node's own iterator, which goes on asking while the loop body runs.
-    return decodedPieces(new BodyIterator(this), encoding) as unknown as NodeJS.AsyncIterator<Buffer>;
-  }
-
-  /** Destroys what is unread. */
-  override [Symbol.asyncDispose](): Promise<void> {
-    if (!this.endReached) this.destroy();
-    return Promise.resolve();
-  }
-
-  /**
-   * The next piece as it was received, or null at the end; undefined while there is nothing to take without waiting.
-   *
-   * @internal
-   */
-  takePiece(): Buffer | null | undefined {
-    if (this.#busy) return undefined;
-    if (this.readableLength > 0) this.#reclaim();
-    const buffer = this.#buffer;
-    const piece = buffer.queue.takePiece();
-    if (piece !== null) {
-      this.#handBack();
-      return piece;
-    }
-    if (buffer.failure !== null || !buffer.complete) return undefined;
-    this.#reachEnd();
-    return null;
-  }
-
-  /**
-   * The next line as `readline` gives it; undefined while there is none to take without waiting.
-   *
-   * @internal
-   */
-  takeLine(): Buffer | undefined {
-    if (this.#busy) return undefined;
-    if (this.readableLength > 0) this.#reclaim();
-    const line = this.#buffer.takeLine();
-    this.#handBack();
-    return line;
-  }
-
-  /**
-   * The next piece, or null at the end.
-   *
-   * @internal
-   */
-  nextPiece(): Promise<Buffer | null> {
-    if (this.#busy) return this.inTurn((buffer) => buffer.nextPiece());
-    // A loop that is alone needs no turn: that it waits is seen by the next reader.
-    return (this.#piece = this.#buffer.nextPiece());
-  }
+  // The direct readers.
 
   /** Whether a direct reader runs, so that what arrives is for it and not for Node's machinery. */
   get #busy(): boolean {
@@ -283,15 +209,10 @@ export class BodyStream extends BodyReaders {
   }
 
   /** @internal Runs one direct reader at a time, in the order of the calls; each finds all unread bytes in the buffer. */
-  protected override async inTurn<T>(reader: (buffer: BodyBuffer) => Promise<T>): Promise<T> {
+  protected async inTurn<T>(reader: (buffer: BodyBuffer) => Promise<T>): Promise<T> {
     const before = this.#turn ?? (this.#buffer.pieceWanted ? this.#piece : null);
-    const turn =
-      before === null
-        ? this.#begin(reader)
-        : before.then(
-            () => this.#begin(reader),
-            () => this.#begin(reader),
-          );
+    const begin = (): Promise<T> => reader(this.#beginDirect());
+    const turn = before === null ? reader(this.#beginDirect()) : before.then(begin, begin);
     const settled = turn.then(ignore, ignore);
     this.#turn = settled;
     try {
@@ -301,70 +222,84 @@ export class BodyStream extends BodyReaders {
       if (!this.#busy) {
         this.#handBack();
         // Node's machinery may have asked meanwhile, or before.
-        if (this.#wanted) this.#serve();
+        if (this.#node.wanted) this.#serve();
       }
       if (this.#buffer.complete && this.#buffer.queue.length === 0) this.#reachEnd();
     }
   }
 
-  #begin<T>(reader: (buffer: BodyBuffer) => Promise<T>): Promise<T> {
-    if (this.readableLength > 0) this.#reclaim();
-    return reader(this.#buffer);
+  /**
+   * Takes what lies ready, in the direct readers' place; null for nothing, and while one of them runs.
+   *
+   * @internal
+   */
+  protected takeReady(take: (buffer: BodyBuffer) => Buffer | null): Buffer | null {
+    if (this.#busy) return null;
+    const taken = take(this.#beginDirect());
+    this.#handBack();
+    return taken;
   }
 
-  /** Takes back what Node's machinery has buffered: it comes before what is in the queue. */
-  #reclaim(): void {
-    const taken = takeBuffered(this, HIGH_WATER_BYTES, () => {
-      this.#wanted = true;
-    });
-    this.#buffer.queue.unshift(taken);
+  /**
+   * Reaches the end if it is what comes next; false otherwise, and while a direct reader runs.
+   *
+   * @internal
+   */
+  protected takeEnd(): boolean {
+    const buffer = this.#buffer;
+    if (this.#busy || buffer.failure !== null || !buffer.complete || this.unreadBytes > 0) return false;
+    this.#reachEnd();
+    return true;
+  }
+
+  /**
+   * The next piece as it was received, or null at the end.
+   *
+   * @internal
+   */
+  nextPiece(): Promise<Buffer | null> {
+    if (this.#busy) return this.inTurn((buffer) => buffer.nextPiece());
+    // A loop that is alone needs no turn: that it waits is seen by the next reader.
+    return (this.#piece = this.#beginDirect().nextPiece());
+  }
+
+  /** All that is unread is in the buffer then: what Node's machinery holds comes before what is queued. */
+  #beginDirect(): BodyBuffer {
+    this.#readDirectly = true;
+    if (this.readableLength > 0) this.#buffer.queue.unshift(this.#node.takeBack());
+    return this.#buffer;
   }
 
   /** Gives Node's machinery what a direct reader took back from it and left, or what it has asked for. */
   #handBack(): void {
     const { queue } = this.#buffer;
     if (queue.length === 0 || this.destroyed) return;
-    if (this.#ended) {
-      const bytes = queue.takeAll();
-      const encoding = this.readableEncoding;
-      this.unshift(encoding === null ? bytes : bytes.toString(encoding), encoding ?? undefined);
-    } else if (this.#wanted) {
-      this.#serve();
-    }
+    if (this.#node.ended) this.#node.giveBack(queue.takeAll());
+    else if (this.#node.wanted) this.#serve();
   }
 
   /** Answers a request of Node's machinery, if there is something to answer. */
   #serve(): void {
     const buffer = this.#buffer;
     const piece = buffer.queue.takePiece();
-    if (piece !== null) this.#push(piece);
+    if (piece !== null) this.#node.push(piece);
     else if (buffer.failure !== null) this.#showFailure();
     else if (buffer.complete) this.#reachEnd();
     else this.#source.resume();
   }
 
-  #push(bytes: Buffer): void {
-    this.#wanted = false;
-    try {
-      this.push(bytes);
-    } catch (error) {
-      // A 'data' listener threw. That is its owner's bug, to be seen as one; the parser further down must not be torn.
-      queueMicrotask(() => {
-        throw error;
-      });
-      this.destroy();
-    }
-  }
-
   #reachEnd(): void {
     if (this.destroyed) return;
-    this.#wanted = false;
-    if (!this.#ended) {
-      this.#ended = true;
-      this.push(null);
-    }
-    // Has Node emit 'end' although nobody may be reading through it.
-    super.read(0);
+    this.#node.end();
+    this.#letGo();
+  }
+
+  /** Behind the last byte nothing is asked of the source any more, and nothing of it is kept. */
+  #letGo(): void {
+    if (this.#source === GONE || this.unreadBytes > 0) return;
+    const source = this.#source;
+    this.#source = GONE;
+    source.consumed();
   }
 
   /** To Node's readers, once nothing is left to read. */
@@ -374,7 +309,11 @@ export class BodyStream extends BodyReaders {
   }
 }
 
+function nodesView(name: 'readableDidRead' | 'readableEnded', stream: Readable): boolean {
+  return Reflect.get(Readable.prototype, name, stream);
+}
+
 /** What a reader meets that comes after `destroy()`. */
-function closedError(): Error {
+function givenUp(): Error {
   return new IncompleteRead(EMPTY, null, 'the response was destroyed before its body was read');
 }

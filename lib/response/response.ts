@@ -4,10 +4,14 @@
  * It knows the connection only as the source of its bytes (`BodySource`), so it can be made and tested alone. It parses nothing and
  * never decides about the connection.
  */
-import { BodyStream } from './body-stream.js';
-import type { BodySource } from './body-stream.js';
+import type { InspectOptions } from 'node:util';
+import { BodyReaders, checkBound } from './body-readers.js';
+import type { ReadOptions } from './body-readers.js';
+import type { BodySource } from './body-sink.js';
+import type { BodyBuffer } from './body-buffer.js';
 import { lineDecoderFor, textDecoderFor } from '../fields/charset.js';
 import { HTTPMessage, messageOf } from '../fields/message.js';
+import { MAX_MS, namesOf, readOptions } from '../options.js';
 import type { Framing } from '../protocol/framing.js';
 import type { ResponseHead } from '../protocol/response-parser.js';
 
@@ -22,16 +26,31 @@ export interface ResponseContext {
   reusable(): boolean;
 }
 
+type Inspect = (value: unknown, options: InspectOptions) => string;
+
 /** Bounds on {@link HTTPResponse.drain}. */
 export interface DrainOptions {
   /** Bytes to discard at the most. Default: no bound. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** Milliseconds to spend at the most. Default: no bound. */
-  timeout?: number;
+  timeout?: number | undefined;
 }
 
+const DRAIN_OPTIONS = namesOf<DrainOptions>({ maxBytes: true, timeout: true });
+
 /** The response to a request (http.client.HTTPResponse): a Readable of the body's bytes, with the head beside it. */
-export class HTTPResponse extends BodyStream {
+export class HTTPResponse extends BodyReaders {
+  static {
+    // What `console.log` shows: the head, and where the body stands, instead of the stream's machinery.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: HTTPResponse, depth: number, options: InspectOptions, inspect: Inspect): string {
+        return this.#inspect(depth, options, inspect);
+      },
+      configurable: true,
+      writable: true,
+    });
+  }
+
   /** The status code, 100 to 999. */
   readonly status: number;
   /** The reason phrase, possibly empty. */
@@ -89,7 +108,7 @@ export class HTTPResponse extends BodyStream {
   }
 
   /** Bytes of the body still to be read; null when the framing does not say. */
-  get length(): number | null {
+  override get length(): number | null {
     return this.#declared === null ? null : this.#declared - this.readBytes;
   }
 
@@ -147,7 +166,7 @@ export class HTTPResponse extends BodyStream {
     try {
       while (!finished) {
         // Line by line, not by pieces: whoever reads between two lines goes on behind the first.
-        let line = this.takeLine() ?? (await this.readline());
+        let line = this.takeReady(takeLine) ?? (await this.readline());
         finished = line.length === 0;
         if (behindLF > 0 && !finished) line = Buffer.concat([line, await this.readbytes(behindLF)]);
         // What is left of the text holds no LF, so the search goes on behind it.
@@ -170,39 +189,42 @@ export class HTTPResponse extends BodyStream {
    * What is left of the body as text, by the charset of Content-Type, UTF-8 without one.
    *
    * @throws TypeError for a charset that the platform does not know
+   * @throws LimitExceeded as {@link readall}
    * @throws IncompleteRead
    */
-  async text(): Promise<string> {
+  async text(options?: ReadOptions): Promise<string> {
     const decode = textDecoderFor(this.headers.get('content-type'));
-    return decode(await this.readall());
+    return decode(await this.readall(options));
   }
 
   /**
-   * What is left of the body, parsed as JSON.
+   * What is left of the body, parsed as JSON. Nothing checks that it is a `T`.
    *
    * @throws SyntaxError when it is not JSON
+   * @throws LimitExceeded as {@link readall}
    * @throws IncompleteRead
    */
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text()) as unknown;
+  async json<T = unknown>(options?: ReadOptions): Promise<T> {
+    return JSON.parse(await this.text(options)) as T;
   }
 
   /**
    * Reads what is left and drops it, so that the connection can be used again.
    *
-   * @returns true when the connection can be used again; false when a bound was met, or the peer closes anyway
+   * @returns true when the connection can be used again; false when a bound was met and the connection closed, or the peer closes anyway
+   * @throws TypeError for a bound that is no number or negative
    * @throws IncompleteRead when the body is cut short
    */
-  async drain(options: DrainOptions = {}): Promise<boolean> {
-    const { maxBytes = Infinity, timeout } = options;
+  async drain(options?: DrainOptions): Promise<boolean> {
+    const bounds = readOptions(options, DRAIN_OPTIONS);
+    const maxBytes = checkBound('maxBytes', bounds.maxBytes);
+    const timeout = checkBound('timeout', bounds.timeout);
     const limit = { expired: false };
-    const timer =
-      timeout === undefined
-        ? undefined
-        : setTimeout(() => {
-            limit.expired = true;
-            this.destroy();
-          }, timeout);
+    const giveUp = (): void => {
+      limit.expired = true;
+      this.destroy();
+    };
+    const timer = timeout > MAX_MS ? undefined : setTimeout(giveUp, timeout);
     try {
       let discarded = 0;
       for (;;) {
@@ -222,6 +244,23 @@ export class HTTPResponse extends BodyStream {
     return false;
   }
 
+  #inspect(depth: number, options: InspectOptions, inspect: Inspect): string {
+    const name = this.constructor.name;
+    if (depth < 0) return `[${name}]`;
+    const { status, reason, version, method, url, headers } = this;
+    const shown = { status, reason, version, method, url, headers, body: this.#describeBody() };
+    return `${name} ${inspect(shown, options)}`;
+  }
+
+  #describeBody(): string {
+    const read = `${String(this.readBytes)} bytes read`;
+    if (this.endReached || (this.complete && this.unreadBytes === 0)) return `read to its end, ${read}`;
+    if (this.destroyed) return `given up, ${read}`;
+    const due = this.complete ? this.unreadBytes : this.length;
+    const received = `${String(this.unreadBytes)} received and unread`;
+    return `${read}, ${received}, ${due === null ? 'its end unknown' : `${String(due)} to be read in all`}`;
+  }
+
   /** Bytes that a new request would have to step over; null when they cannot be counted, 0 when there are none. @internal */
   get pendingBytes(): number | null {
     if (this.destroyed) return 0;
@@ -233,6 +272,8 @@ export class HTTPResponse extends BodyStream {
     this.#trailerFields = fields;
   }
 }
+
+const takeLine = (buffer: BodyBuffer): Buffer | null => buffer.takeLine();
 
 function withoutCR(line: string): string {
   return line.endsWith('\r') ? line.slice(0, -1) : line;

@@ -276,6 +276,11 @@ export class Transport {
   #received(count: number, buffer: Buffer): boolean {
     this.bytesReceived += count;
     const target = this.#target;
+    // Memory of a caller that has been transferred meanwhile: no view of it can be made, and whose it was hears of no bytes.
+    if (target?.byteLength === 0) {
+      this.#handler.onBytes(NOTHING, true);
+      return !this.#paused;
+    }
     const whole =
       target === null ? SCRATCH : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     this.#handler.onBytes(count === whole.length ? whole : whole.subarray(0, count), target !== null);

@@ -80,6 +80,34 @@ describe('drain', () => {
     }
   });
 
+  it('waits for ever with a timeout that no timer can hold', async () => {
+    for (const timeout of [Infinity, 2 ** 31, 2 ** 40, undefined]) {
+      const source = new FedResponse({ pieces: [BODY], fields: LENGTH, end: 'nothing' });
+      const drained = source.response.drain({ timeout });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(source.response.destroyed, String(timeout)).to.equal(false);
+      source.response.finish();
+      expect(await drained).to.equal(true);
+    }
+  });
+
+  it('refuses bounds that are none, and the body can still be read', async () => {
+    const BAD: [options: object, says: RegExp][] = [
+      [{ timeout: -1 }, /timeout must be a number that is not negative, got -1/],
+      [{ timeout: '5' }, /timeout .* got string/],
+      [{ maxBytes: NaN }, /maxBytes .* got NaN/],
+      [{ maxBytes: -0.5 }, /maxBytes/],
+      [{ maxbytes: 5 }, /did you mean 'maxBytes'/],
+    ];
+    for (const [options, says] of BAD) {
+      const response = responseOf({ pieces: octets(BODY), fields: LENGTH });
+      const error = await rejection(response.drain(options));
+      expect(error).to.be.instanceOf(TypeError);
+      expect(error.message).to.match(says);
+      expect(await response.text()).to.equal(String(BODY));
+    }
+  });
+
   it('gives up after its timeout although bytes keep coming', async () => {
     const source = new FedResponse({ pieces: octets(Buffer.alloc(200_000)) });
     expect(await source.response.drain({ timeout: 30 })).to.equal(false);

@@ -2,7 +2,7 @@
  * A response without a connection: its body comes from a script that behaves as a link does (it delivers when it is resumed, and
  * waits when it is told to), in pieces that the spec has cut.
  */
-import type { BodySource } from '../../lib/response/body-stream.js';
+import type { BodySource } from '../../lib/response/body-sink.js';
 import { decideFraming } from '../../lib/protocol/framing.js';
 import { HTTPResponse } from '../../lib/response/response.js';
 import type { ResponseContext } from '../../lib/response/response.js';
@@ -87,7 +87,7 @@ export class FedResponse implements BodySource {
     this.#schedule();
   }
 
-  done(): void {
+  consumed(): void {
     this.dones++;
   }
 
@@ -117,7 +117,7 @@ export class FedResponse implements BodySource {
     let rest = piece;
     for (let view = this.response.directTarget(); view !== null && rest.length > 0;) {
       const count = rest.copy(view);
-      this.response.delivered(count);
+      this.response.received(count);
       rest = rest.subarray(count);
       view = this.response.directTarget();
     }
