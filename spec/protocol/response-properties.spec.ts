@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS } from '../../lib/limits.js';
 import { validResponse } from '../support/arbitrary-response.js';
 import { octetsOf, ownCases, sharedCases } from '../support/corpus.js';
 import { mutate, mutation } from '../support/mutation.js';
-import { anyCut, checkExhibit, meaning, mutated, validWires } from '../support/response-laws.js';
+import { anyCut, checkExhibit, inTurn, meaning, mutated, validWires } from '../support/response-laws.js';
 import { readStrictly } from '../support/strict-response.js';
 
 /** Fixed, so that a run says something about the code and not about its luck; `spec/hostile/fuzz/run.ts` takes fresh ones. */
@@ -30,6 +30,10 @@ describe('reading responses', function () {
 
   it('gives a valid response the same events for any cut, within any limits', () => {
     fc.assert(anyCut, { seed: SEED, numRuns: 2000 });
+  });
+
+  it('reads responses that follow each other on a connection as each by itself', () => {
+    fc.assert(inTurn, { seed: SEED, numRuns: 2000 });
   });
 
   it('accepts of mutated responses what a strict reading accepts, and as the same', () => {

@@ -106,7 +106,11 @@ const extension = fc
     return `${before};${behind}${name}${assigned}`;
   });
 const sizeLine = fc
-  .tuple(fc.constantFrom('', '0', '000'), fc.boolean(), fc.array(extension, { maxLength: 4 }))
+  .tuple(
+    fc.constantFrom('', '', '0', '000', '0000000'),
+    fc.boolean(),
+    fc.oneof(fc.constant([]), fc.array(extension, { maxLength: 4 })),
+  )
   .map(([zeros, upper, extensions]) => (size: number): string => {
     const digits = size.toString(16);
     return `${zeros}${upper ? digits.toUpperCase() : digits}${extensions.join('')}\r\n`;

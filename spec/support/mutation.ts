@@ -37,12 +37,23 @@ const NASTY: readonly Buffer[] = [
   'HTTP/1.1 100 Continue\r\n\r\n',
   'ffffffffffffffff\r\n',
   '0\r\n\r\n',
+  // A TLS alert and the head of a TLS record, as when the layers below are out of step.
+  '\x15\x03\x03\0\x02\x02\x28',
+  '\x17\x03\x03\0\x40',
 ].map((text) => Buffer.from(text, 'latin1'));
 
 /** A change of the bytes. Places are fractions, so that a change fits any wire. */
 export interface Mutation {
   readonly kind:
-    'flip' | 'replace' | 'insert' | 'delete' | 'duplicate' | 'delete line' | 'duplicate line' | 'truncate';
+    | 'flip'
+    | 'replace'
+    | 'insert'
+    | 'delete'
+    | 'duplicate'
+    | 'delete line'
+    | 'duplicate line'
+    | 'truncate'
+    | 'garble';
   readonly place: number;
   /** Whether the place moves on to behind the next delimiter, where a grammar is most easily got wrong. */
   readonly atDelimiter: boolean;
@@ -64,6 +75,7 @@ export const mutation: fc.Arbitrary<Mutation> = fc.record({
     'delete line',
     'duplicate line',
     'truncate',
+    'garble',
   ),
   place: fraction,
   atDelimiter: fc.boolean(),
@@ -97,5 +109,14 @@ export function mutate(wire: Buffer, { kind, place, atDelimiter, choice }: Mutat
       return splice(lineStart, lineStart, wire.subarray(lineStart, lineEnd));
     case 'truncate':
       return wire.subarray(0, at);
+    case 'garble': {
+      // A record that was decrypted with the wrong key: noise of any length up to 64.
+      const noise = Buffer.from(wire.subarray(at, at + 1 + (choice % 64)));
+      for (let i = 0, state = choice; i < noise.length; i++) {
+        state = (state * 1_103_515_245 + 12_345) % 0x8000_0000;
+        noise[i] = state >>> 16;
+      }
+      return splice(at, at + noise.length, noise);
+    }
   }
 }

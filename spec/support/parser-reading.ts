@@ -19,7 +19,41 @@ export function readPieces(
   limits: Readonly<Limits>,
 ): Reading {
   const seen = new Events();
-  const parser = new ResponseParser(method, limits, seen);
+  return readOne(new ResponseParser(method, limits, seen), seen, pieces, closed);
+}
+
+/** Reads responses with one parser, as on a connection that is kept: each from its own pieces, to the first that is not complete. */
+export function readInTurn(
+  responses: readonly { readonly method: string; readonly pieces: readonly Buffer[] }[],
+  limits: Readonly<Limits>,
+): Reading[] {
+  let seen = new Events();
+  const parser = new ResponseParser('', limits, {
+    onInterim(head): void {
+      seen.onInterim(head);
+    },
+    onHead(head, framing): void {
+      seen.onHead(head, framing);
+    },
+    onBody(bytes): void {
+      seen.onBody(bytes);
+    },
+    onEndOfResponse(trailers): void {
+      seen.onEndOfResponse(trailers);
+    },
+  });
+  const readings: Reading[] = [];
+  for (const { method, pieces } of responses) {
+    seen = new Events();
+    parser.reset(method);
+    const reading = readOne(parser, seen, pieces, false);
+    readings.push(reading);
+    if (reading.outcome !== 'complete') break;
+  }
+  return readings;
+}
+
+function readOne(parser: ResponseParser, seen: Events, pieces: readonly Buffer[], closed: boolean): Reading {
   const surplus: Buffer[] = [];
   let failure: string | null = null;
   try {
@@ -31,7 +65,9 @@ export function readPieces(
         used === bytes.length || (parser.done && used >= 0),
         `${String(used)} of ${String(bytes.length)}`,
       );
-      if (used < bytes.length) surplus.push(bytes.subarray(used));
+      if (used < bytes.length) surplus.push(Buffer.from(bytes.subarray(used)));
+      // They were lent: whoever looks at them from here on, as for fields not yet asked for, sees this.
+      bytes.fill('?');
     }
     if (closed) parser.end();
   } catch (error) {
@@ -44,8 +80,8 @@ export function readPieces(
   if (failure !== null) outcome = 'rejected';
   return {
     outcome,
-    interims: seen.interims,
-    head: seen.head,
+    interims: seen.interims.map(headOf),
+    head: seen.head === null ? null : headOf(seen.head),
     body: Buffer.concat(seen.body),
     trailers: seen.trailers,
     surplus: rest,
@@ -56,21 +92,21 @@ export function readPieces(
 
 /** Keeps what the parser tells, and checks its order. */
 class Events implements ResponseHandler {
-  readonly interims: Head[] = [];
+  readonly interims: ResponseHead[] = [];
   readonly body: Buffer[] = [];
-  head: Head | null = null;
+  head: ResponseHead | null = null;
   keepAlive = false;
   trailers: readonly Field[] = [];
   ended = false;
 
   onInterim(head: ResponseHead): void {
     inOrder(this.head === null, 'an interim head behind the final one');
-    this.interims.push(headOf(head));
+    this.interims.push(head);
   }
 
   onHead(head: ResponseHead, framing: Framing): void {
     inOrder(this.head === null, 'a second final head');
-    this.head = headOf(head);
+    this.head = head;
     this.keepAlive = framing.keepAlive;
   }
 

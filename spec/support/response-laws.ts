@@ -8,7 +8,14 @@ import { DEFAULT_LIMITS } from '../../lib/limits.js';
 import { someLimits, validResponse } from './arbitrary-response.js';
 import type { ValidResponse } from './arbitrary-response.js';
 import { fraction, mutate, mutation } from './mutation.js';
-import { cutAt, differenceFromStrict, readPieces, singleBytes, textOf } from './parser-reading.js';
+import {
+  cutAt,
+  differenceFromStrict,
+  readInTurn,
+  readPieces,
+  singleBytes,
+  textOf,
+} from './parser-reading.js';
 import type { Reading } from './strict-response.js';
 import { readStrictly } from './strict-response.js';
 
@@ -44,6 +51,25 @@ export const anyCut: fc.IProperty<[ValidResponse, Readonly<Limits>, number[]]> =
   cuts,
   ({ method, wire, closed }, limits, places) => {
     checkCuts({ method, wire, closed, limits }, places);
+  },
+);
+
+/** Responses that follow each other on one connection are read as each by itself, whatever was read before. */
+export const inTurn: fc.IProperty<[ValidResponse[], Readonly<Limits>, number[]]> = fc.property(
+  fc.array(validResponse, { minLength: 2, maxLength: 4 }),
+  someLimits,
+  cuts,
+  (responses, limits, places) => {
+    const readings = readInTurn(
+      responses.map(({ wire, method }) => ({ method, pieces: cutAt(wire, places) })),
+      limits,
+    );
+    for (const [i, reading] of readings.entries()) {
+      const { wire, method } = responses[i] as ValidResponse;
+      const alone = textOf(readPieces(cutAt(wire, places), method, false, limits));
+      if (textOf(reading) !== alone)
+        throw new Error(`behind ${String(i)} others:\n${textOf(reading)}\nalone:\n${alone}`);
+    }
   },
 );
 

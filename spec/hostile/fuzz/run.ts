@@ -7,7 +7,8 @@
  */
 import fc from 'fast-check';
 import { octetsOf, ownCases, sharedCases } from '../../support/corpus.js';
-import { anyCut, meaning, mutated, validWires } from '../../support/response-laws.js';
+import { bothRoads } from '../../support/head-laws.js';
+import { anyCut, inTurn, meaning, mutated, validWires } from '../../support/response-laws.js';
 
 const EXECUTIONS_A_SEED = 20_000;
 
@@ -19,10 +20,12 @@ const corpusWires = [...ownCases(), ...sharedCases()]
 const LAWS: readonly { name: string; share: number; property: fc.IRawProperty<unknown> }[] = [
   { name: 'meaning', share: 0.1, property: meaning },
   { name: 'any cut', share: 0.15, property: anyCut },
-  { name: 'mutated responses', share: 0.45, property: mutated(validWires) },
+  { name: 'one after another', share: 0.1, property: inTurn },
+  { name: 'both roads', share: 0.15, property: bothRoads },
+  { name: 'mutated responses', share: 0.3, property: mutated(validWires) },
   {
     name: 'mutated corpus',
-    share: 0.3,
+    share: 0.2,
     property: mutated(fc.constantFrom(...corpusWires)),
   },
 ];
