@@ -5,7 +5,7 @@
  * is how smuggling begins.
  */
 import { BadHeader, UnknownTransferEncoding } from '../errors.js';
-import { trimBlanks } from './grammar.js';
+import { listMembers, readDecimal } from './grammar.js';
 import type { StatusLine } from './status-line.js';
 
 /**
@@ -81,6 +81,7 @@ export function decideByFields(method: string, line: StatusLine, found: Readonly
   return { kind: 'until close', length: null, keepAlive: false, closes: close };
 }
 
+/** Nothing said yet. */
 export function noFramingFields(): FramingFields {
   return { contentLength: null, transferEncoding: null, close: false, keepAlive: false };
 }
@@ -103,29 +104,22 @@ function join(before: string | number | null, value: string): string {
 }
 
 function readConnection(value: string, found: FramingFields): void {
-  for (const option of value.toLowerCase().split(',')) {
-    const token = trimBlanks(option);
-    if (token === 'close') found.close = true;
-    else if (token === 'keep-alive') found.keepAlive = true;
+  for (const option of listMembers(value)) {
+    if (option === 'close') found.close = true;
+    else if (option === 'keep-alive') found.keepAlive = true;
   }
 }
 
 /** Exactly one member, `chunked`; empty members of the list do not count (RFC 9110 §5.6.1.2). */
 function isChunkedOnly(value: string): boolean {
-  if (value.toLowerCase() === 'chunked') return true;
-  const members = value
-    .split(',')
-    .map(trimBlanks)
-    .filter((member) => member !== '');
-  return members.length === 1 && (members[0] as string).toLowerCase() === 'chunked';
+  const members = listMembers(value);
+  return members.length === 1 && members[0] === 'chunked';
 }
 
 /** `1*DIGIT`, once, never rounded: a value that a number cannot hold exactly is refused. */
 function parseContentLength(value: string | number): number {
   if (typeof value === 'number') return value;
-  const number = Number(value);
-  if (!/^[0-9]+$/.test(value) || !Number.isSafeInteger(number)) {
-    throw new BadHeader(`Content-Length: ${value}`, 'an unusable Content-Length');
-  }
-  return number;
+  const length = readDecimal(value);
+  if (length === null) throw new BadHeader(`Content-Length: ${value}`, 'an unusable Content-Length');
+  return length;
 }
