@@ -22,7 +22,7 @@ export interface ChunkedEncoderOptions {
 }
 
 /** A piece up to this size is copied behind its size line; a larger one costs less as a write of its own. */
-const STAGED_PIECE_BYTES = 8192;
+export const STAGED_PIECE_BYTES = 8192;
 
 /** A size line with the CRLF of the chunk before: at most 13 hexadecimal digits and twice CRLF. */
 const SIZE_LINE_BYTES = 17;

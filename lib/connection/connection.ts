@@ -28,10 +28,11 @@ import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
 import { CALLS } from '../protocol/exchange-table.js';
 import type { Call, ConnectionState } from '../protocol/exchange-table.js';
-import { cancelSource, planBody } from '../request/body.js';
+import { planSend } from '../request/body.js';
 import type { BodyPlan, PlanSettings, RequestBody } from '../request/body.js';
 import { describedUnsent, planRequest, RAW_PLAN } from '../request/plan.js';
 import type { RequestDraft, RequestOptions, RequestPlan } from '../request/plan.js';
+import { cancelSource } from '../request/source.js';
 import type { HTTPResponse } from '../response/response.js';
 
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
@@ -251,11 +252,10 @@ export class HTTPConnection extends Endpoint {
    */
   send(data: RequestBody): Promise<void> {
     const exchange = this.#exchange;
-    let body: BodyPlan | null;
+    let body: BodyPlan;
     try {
       // What it is comes first: a body of the wrong kind is refused before anything is dialled.
-      body = planBody(data, exchange?.contentType ?? null, this.#settings);
-      if (body === null) throw new TypeError('send() takes bytes, text or a source of them, got nothing');
+      body = planSend(data, exchange?.contentType ?? null, this.#settings);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -10,9 +10,9 @@ import { ContentLengthMismatch } from '../errors.js';
 import { MAX_MS } from '../options.js';
 import { REQUEST_STEPS } from '../protocol/exchange-table.js';
 import type { RequestEvent, RequestState } from '../protocol/exchange-table.js';
-import { cancelSource } from '../request/body.js';
 import type { BodyPlan } from '../request/body.js';
 import type { RequestPlan } from '../request/plan.js';
+import { cancelSource, prematureClose, streamEnded, streamFailure } from '../request/source.js';
 import { Upload } from '../request/upload.js';
 import { traceBytes, traceHead } from '../trace.js';
 import type { Trace } from '../trace.js';
@@ -346,11 +346,8 @@ export class Sending {
     };
     stream.on('error', failed);
     stream.on('close', () => {
-      if (stream.readableEnded) return;
-      const premature = Object.assign(new Error('the body stream was closed before its end'), {
-        code: 'ERR_STREAM_PREMATURE_CLOSE',
-      });
-      failed(stream.errored ?? premature);
+      if (streamEnded(stream)) return;
+      failed(streamFailure(stream) ?? prematureClose());
     });
   }
 

@@ -2,10 +2,23 @@
  * What kind of body a caller gave, and how it will be framed and read. Decided before anything is dialled; nothing is sent here.
  */
 import { Readable } from 'node:stream';
+import { types } from 'node:util';
 import type { FileHandle } from 'node:fs/promises';
 import { charsetOf, encodeText } from '../fields/charset.js';
 import type { Charset, DefaultCharset } from '../fields/charset.js';
+import { HTTPMessage } from '../fields/message.js';
 import { UnimplementedFileMode } from '../errors.js';
+import { FileBlocks } from './file-blocks.js';
+import { checkedSize, encodeForm } from './form-data.js';
+import {
+  describeKind,
+  iteratorOf,
+  repeatablePieces,
+  streamEnded,
+  streamFailure,
+  webPieces,
+} from './source.js';
+import type { Pieces, Source } from './source.js';
 
 /** Everything that can be sent as the body of a request. */
 export type RequestBody =
@@ -24,11 +37,6 @@ export type RequestBody =
 const ACCEPTED =
   'a string, Buffer, typed array, ArrayBuffer, Blob, URLSearchParams, FormData, FileHandle, stream.Readable, ReadableStream, ' +
   'or an iterable or async iterable of strings and bytes';
-
-type Pieces = AsyncIterator<unknown> | Iterator<unknown>;
-
-/** A body that comes in pieces: a Node stream that is listened to, or an iterator that is asked. */
-export type Source = { stream: Readable; pieces: null } | { stream: null; pieces: Pieces };
 
 /** A body, ready to be sent. */
 export interface BodyPlan {
@@ -79,7 +87,8 @@ export function planBody(
     const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     return planBytes(bytes, null, charset);
   }
-  if (body instanceof ArrayBuffer || isSharedBuffer(body)) return planBytes(Buffer.from(body), null, charset);
+  // Not instanceof: those of another realm, as in a test runner's sandbox, are bytes too.
+  if (types.isAnyArrayBuffer(body)) return planBytes(Buffer.from(body), null, charset);
   if (body instanceof URLSearchParams) {
     return planBytes(
       Buffer.from(body.toString(), 'latin1'),
@@ -87,15 +96,20 @@ export function planBody(
       charset,
     );
   }
-  if (isPlatformObject(body, 'Blob') || isPlatformObject(body, 'File')) {
-    const blob = body as Blob;
-    return { ...planPieces(webPieces(blob.stream()), charset), length: blob.size };
+  if (isBlob(body)) {
+    const length = checkedSize(body);
+    return {
+      ...planPieces(
+        repeatablePieces(() => webPieces(body.stream())),
+        charset,
+      ),
+      length,
+      replayable: true,
+    };
   }
-  if (isPlatformObject(body, 'FormData')) {
-    // The platform's own encoder: boundary, escaping and file parts are its job.
-    const encoded = new Response(body as FormData);
-    const pieces = webPieces(encoded.body as ReadableStream);
-    return { ...planPieces(pieces, charset), contentType: encoded.headers.get('content-type') };
+  if (isFormData(body)) {
+    const { pieces, length, contentType: type } = encodeForm(body);
+    return { ...planPieces(pieces, charset), length, contentType: type, replayable: true };
   }
   if (isFileHandle(body)) return planFile(body, settings.blocksize, charset);
   if (isNodeReadable(body)) return planStream(body, charset);
@@ -103,43 +117,31 @@ export function planBody(
     if (body.locked) throw new TypeError('the ReadableStream given as body is locked to a reader');
     return planPieces(webPieces(body), charset);
   }
+  if (areFields(body)) {
+    throw new TypeError(
+      `fields are the argument behind the body, give null for no body; got ${describeKind(body)} as body`,
+    );
+  }
   if (Symbol.asyncIterator in body)
-    return planPieces((body as AsyncIterable<unknown>)[Symbol.asyncIterator](), charset);
-  if (Symbol.iterator in body) return planPieces((body as Iterable<unknown>)[Symbol.iterator](), charset);
+    return planPieces(iteratorOf((body as AsyncIterable<unknown>)[Symbol.asyncIterator]()), charset);
+  if (Symbol.iterator in body)
+    return planPieces(iteratorOf((body as Iterable<unknown>)[Symbol.iterator]()), charset);
   throw wrongKind(body);
 }
 
-/** Tells a source that it will not be read any further: `return()` for an iterator, `destroy()` for a stream. */
-export function cancelSource(source: Source): void {
-  if (source.stream !== null) {
-    source.stream.destroy();
-    return;
-  }
-  try {
-    // Not waited for: a generator that is stuck in its next() never answers.
-    const returned: unknown = source.pieces.return?.();
-    if (returned instanceof Promise) returned.catch(ignore);
-  } catch {
-    // What ended the upload is what the caller hears of.
-  }
-}
-
 /**
- * A piece of a source as bytes.
+ * The same for `send`, which has nothing to do without data.
  *
- * @throws TypeError for anything but text the charset can hold, and bytes
+ * @throws TypeError as {@link planBody}, and for nothing at all
  */
-export function pieceBytes(piece: unknown, charset: Charset | null): Buffer {
-  if (Buffer.isBuffer(piece)) return piece;
-  if (typeof piece === 'string') {
-    if (charset !== null) return encodeText(piece, charset);
-    throw new TypeError(
-      'a body yielded text, and the charset that Content-Type declares is not known; yield bytes',
-    );
-  }
-  if (ArrayBuffer.isView(piece)) return Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-  if (piece instanceof ArrayBuffer) return Buffer.from(piece);
-  throw new TypeError(`a body must yield strings or bytes, it yielded ${describeKind(piece)}`);
+export function planSend(
+  data: RequestBody | null | undefined,
+  contentType: string | null,
+  settings: PlanSettings,
+): BodyPlan {
+  const plan = planBody(data, contentType, settings);
+  if (plan !== null) return plan;
+  throw new TypeError(`send() needs data to send: ${ACCEPTED}; got ${String(data)}`);
 }
 
 function knownCharset(contentType: string | null, fallback: DefaultCharset): Charset | null {
@@ -164,99 +166,83 @@ function planBytes(bytes: Buffer, contentType: string | null, charset: Charset |
 }
 
 function planPieces(pieces: Pieces, charset: Charset | null): BodyPlan {
+  return planSource({ stream: null, pieces, giveBack: null }, charset);
+}
+
+function planSource(source: Source, charset: Charset | null): BodyPlan {
   return {
     bytes: null,
-    source: { stream: null, pieces },
+    source,
     length: null,
     contentType: null,
     charset,
     prepare: null,
     replayable: false,
     touched: false,
-  };
-}
-
-/**
- * The pieces of a web stream through a reader, because the return() of the stream's own iterator waits for a read that may never end.
- * The stream is not locked before the first piece is asked for: until then the request may still be refused.
- */
-function webPieces(stream: ReadableStream): AsyncIterator<unknown> {
-  let reader: ReadableStreamDefaultReader<unknown> | null = null;
-  return {
-    next: () =>
-      (reader ??= stream.getReader() as ReadableStreamDefaultReader<unknown>).read() as Promise<
-        IteratorResult<unknown>
-      >,
-    async return() {
-      await (reader ?? stream).cancel();
-      return { done: true, value: undefined };
-    },
   };
 }
 
 function planStream(stream: Readable, charset: Charset | null): BodyPlan {
-  const failure = stream.errored ?? null;
-  if (failure !== null) throw failure;
-  if (stream.destroyed || stream.readableEnded) {
-    throw new TypeError(
-      'the stream given as body has been read to its end or destroyed, there is nothing left to send',
-    );
+  if (streamEnded(stream)) {
+    // Of a message that was read to its end nothing is left, and that is what is sent. Of any other stream it is a mistake.
+    if (isMessage(stream)) return planPieces([][Symbol.iterator](), charset);
+    throw new TypeError('the stream given as body has been read to its end, there is nothing left to send');
   }
-  return {
-    bytes: null,
-    source: { stream, pieces: null },
-    length: null,
-    contentType: null,
-    charset,
-    prepare: null,
-    replayable: false,
-    touched: false,
-  };
+  const failure = streamFailure(stream);
+  if (failure === null) return planSource({ stream, pieces: null, giveBack: null }, charset);
+  if (stream.errored === failure) throw failure;
+  throw new TypeError('the stream given as body has been destroyed, there is nothing left to send');
 }
 
 /** The head does not depend on the file, but whether it can be read has to be known before the head goes out: its first block is. */
 function planFile(handle: FileHandle, blocksize: number, charset: Charset | null): BodyPlan {
-  const blocks = fileBlocks(handle, blocksize);
-  let first: Promise<IteratorResult<Buffer>> | null = null;
-  let taken = false;
-  const pieces: AsyncIterator<unknown> = {
-    next() {
-      if (taken || first === null) return blocks.next();
-      taken = true;
-      return first;
-    },
-    return: () => blocks.return(undefined),
+  const pieces = new FileBlocks(handle, blocksize);
+  const giveBack = (block: Buffer): void => {
+    pieces.giveBack(block);
   };
   const prepare = async (): Promise<void> => {
     try {
-      await (first ??= blocks.next());
+      await pieces.prepare();
     } catch (cause) {
-      const { message } = cause as Error;
-      throw Object.assign(new UnimplementedFileMode(`the file given as body cannot be read: ${message}`), {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw Object.assign(new UnimplementedFileMode(`the file given as body cannot be read: ${why}`), {
         cause,
       });
     }
   };
-  return { ...planPieces(pieces, charset), prepare };
+  return { ...planSource({ stream: null, pieces, giveBack }, charset), prepare };
 }
 
-/** The blocks of a file from its current position. The handle stays the caller's, and open. */
-async function* fileBlocks(handle: FileHandle, blocksize: number): AsyncGenerator<Buffer, undefined> {
-  for (;;) {
-    const block = await readBlock(handle, blocksize);
-    if (block.length === 0) return undefined;
-    yield block;
-  }
+/**
+ * The tag is only looked at first because to name the class itself loads it, and FormData takes longer to load than all of this library.
+ * It proves nothing: others' classes carry it too (npm's form-data is a stream), and are told by what they are.
+ */
+function isFormData(body: object): body is FormData {
+  return tagOf(body) === '[object FormData]' && body instanceof FormData;
 }
 
-async function readBlock(handle: FileHandle, blocksize: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(blocksize), 0, blocksize, null);
-  return buffer.subarray(0, bytesRead);
+function isBlob(body: object): body is Blob {
+  const tag = tagOf(body);
+  return (tag === '[object Blob]' || tag === '[object File]') && body instanceof Blob;
 }
 
-/** By name: to name the class itself would load it, and FormData takes longer to load than all of this library. */
-function isPlatformObject(body: object, name: string): boolean {
-  return Object.prototype.toString.call(body) === `[object ${name}]`;
+function tagOf(body: object): string {
+  return Object.prototype.toString.call(body);
+}
+
+/** What nobody sends as a body, and many give in its place: fields, as a message, `Headers`, a Map, or a list of pairs. */
+function areFields(body: object): boolean {
+  return (
+    body instanceof HTTPMessage ||
+    body instanceof Map ||
+    (tagOf(body) === '[object Headers]' && body instanceof Headers) ||
+    (Array.isArray(body) && Array.isArray(body[0]))
+  );
+}
+
+/** A message of HTTP, by what all of them have: this library's responses, and what Node's servers and clients receive. */
+function isMessage(stream: Readable): boolean {
+  return 'headers' in stream && ('status' in stream || 'statusCode' in stream);
 }
 
 function isFileHandle(body: object): body is FileHandle {
@@ -270,19 +256,26 @@ function isNodeReadable(body: object): body is Readable {
   );
 }
 
-function isSharedBuffer(body: object): body is ArrayBuffer {
-  return typeof SharedArrayBuffer !== 'undefined' && body instanceof SharedArrayBuffer;
-}
-
 function wrongKind(body: unknown): TypeError {
-  return new TypeError(`a body must be ${ACCEPTED}; got ${describeKind(body)}`);
+  return new TypeError(`a body must be ${ACCEPTED}${adviceFor(body)}; got ${describeKind(body)}`);
 }
 
-function describeKind(value: unknown): string {
-  if (value === null) return 'null';
-  if (typeof value !== 'object') return `${typeof value} ${String(value).slice(0, 40)}`;
-  const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
-  return `an object of type ${prototype?.constructor?.name ?? 'Object'}`;
+function adviceFor(body: unknown): string {
+  if (typeof body === 'function') return ' (a function is called by whoever gives it)';
+  if (typeof body !== 'object' || body === null) return '';
+  const prototype: unknown = Object.getPrototypeOf(body);
+  if (prototype !== Object.prototype && prototype !== null) return '';
+  const names = Object.keys(body);
+  if (names.length > 0 && names.every((name) => OPTION_NAMES.has(name)))
+    return ' (options are the argument behind the fields)';
+  return ' (fields are the argument behind the body; an object is sent as JSON.stringify(object))';
 }
 
-function ignore(): void {}
+const OPTION_NAMES: ReadonlySet<string> = new Set([
+  'encodeChunked',
+  'trailers',
+  'signal',
+  'timeout',
+  'expectTimeout',
+  'onInformational',
+]);

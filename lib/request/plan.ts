@@ -16,7 +16,7 @@ import type { Timeouts } from '../options.js';
 
 /** Options of one request. */
 export interface RequestOptions {
-  /** Whether the body is chunk-encoded although the caller sets Transfer-Encoding. Only matters then. Default false. */
+  /** With a caller's Transfer-Encoding: whether the body is still to be chunk-encoded; false says that the caller has done it. Default true. */
   encodeChunked?: boolean | undefined;
   /** Fields sent behind a chunked body, or a function called when it has ended. */
   trailers?: Trailers | undefined;
@@ -118,7 +118,7 @@ function completePlan(
   let chunked = false;
   let owed: number | null = 0;
   if (caller.transferEncoding !== null) {
-    chunked = options.encodeChunked === true && (body !== null || !bodyLater);
+    chunked = options.encodeChunked !== false && (body !== null || !bodyLater);
     if (body === null && !chunked) {
       if (!bodyLater) throw new TypeError('Transfer-Encoding without a body: nothing would end the request');
       owed = null;

@@ -34,17 +34,22 @@ const REQUESTS: readonly { row: string; call: Call; sent: string }[] = [
   },
   {
     row: 'Transfer-Encoding from you',
-    call: ['POST', '/', '1\r\na\r\n0\r\n\r\n', { 'Transfer-Encoding': 'chunked' }],
+    call: ['POST', '/', 'a', { 'Transfer-Encoding': 'chunked' }],
+    sent: 'POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n',
+  },
+  {
+    row: 'Transfer-Encoding from you',
+    call: ['POST', '/', '1\r\na\r\n0\r\n\r\n', { 'Transfer-Encoding': 'chunked' }, { encodeChunked: false }],
     sent: 'POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n',
   },
   {
     row: 'Transfer-Encoding, encode_chunked, no',
-    call: ['POST', '/', null, { 'Transfer-Encoding': 'chunked' }, { encodeChunked: true }],
+    call: ['POST', '/', null, { 'Transfer-Encoding': 'chunked' }],
     sent: 'POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   },
   {
     row: 'Transfer-Encoding without',
-    call: ['POST', '/', null, { 'Transfer-Encoding': 'chunked' }],
+    call: ['POST', '/', null, { 'Transfer-Encoding': 'chunked' }, { encodeChunked: false }],
     sent: 'TypeError',
   },
   {
