@@ -47,7 +47,7 @@ export type { HeadersInit, InformationalResponse } from './fields/message.js';
 export { parseHeaders } from './fields/parse-headers.js';
 export type { ConnectionState } from './protocol/exchange-table.js';
 export type { RequestBody } from './request/body.js';
-export type { RequestOptions } from './request/plan.js';
+export type { RequestOptions } from './request/request-options.js';
 export { HTTPResponse } from './response/response.js';
 export type { DrainOptions } from './response/response.js';
 export { HTTP_PORT, HTTPS_PORT, HTTPStatus, responses } from './status.js';

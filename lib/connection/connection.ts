@@ -31,7 +31,8 @@ import type { Call, ConnectionState } from '../protocol/exchange-table.js';
 import { planSend } from '../request/body.js';
 import type { BodyPlan, PlanSettings, RequestBody } from '../request/body.js';
 import { describedUnsent, planRequest, RAW_PLAN } from '../request/plan.js';
-import type { RequestDraft, RequestOptions, RequestPlan } from '../request/plan.js';
+import type { RequestDraft, RequestPlan } from '../request/plan.js';
+import type { RequestOptions } from '../request/request-options.js';
 import { cancelSource } from '../request/source.js';
 import type { HTTPResponse } from '../response/response.js';
 

@@ -9,6 +9,7 @@ import type { Charset, DefaultCharset } from '../fields/charset.js';
 import { HTTPMessage } from '../fields/message.js';
 import { UnimplementedFileMode } from '../errors.js';
 import { FileBlocks } from './file-blocks.js';
+import { REQUEST_OPTIONS } from './request-options.js';
 import { checkedSize, encodeForm } from './form-data.js';
 import {
   describeKind,
@@ -190,6 +191,7 @@ function planStream(stream: Readable, charset: Charset | null): BodyPlan {
   }
   const failure = streamFailure(stream);
   if (failure === null) return planSource({ stream, pieces: null, giveBack: null }, charset);
+  // oxlint-disable-next-line typescript/only-throw-error -- the very error of the caller's stream
   if (stream.errored === failure) throw failure;
   throw new TypeError('the stream given as body has been destroyed, there is nothing left to send');
 }
@@ -266,16 +268,7 @@ function adviceFor(body: unknown): string {
   const prototype: unknown = Object.getPrototypeOf(body);
   if (prototype !== Object.prototype && prototype !== null) return '';
   const names = Object.keys(body);
-  if (names.length > 0 && names.every((name) => OPTION_NAMES.has(name)))
+  if (names.length > 0 && names.every((name) => REQUEST_OPTIONS.has(name)))
     return ' (options are the argument behind the fields)';
   return ' (fields are the argument behind the body; an object is sent as JSON.stringify(object))';
 }
-
-const OPTION_NAMES: ReadonlySet<string> = new Set([
-  'encodeChunked',
-  'trailers',
-  'signal',
-  'timeout',
-  'expectTimeout',
-  'onInformational',
-]);

@@ -58,7 +58,7 @@ export function checkedSize(blob: Blob): number {
   throw new TypeError(`the size of a Blob must be a number of bytes, got ${JSON.stringify(size)}`);
 }
 
-async function* piecesOf(parts: readonly (Buffer | Blob)[]): AsyncGenerator<unknown> {
+async function* piecesOf(parts: readonly (Buffer | Blob)[]): AsyncGenerator {
   for (const part of parts) {
     if (Buffer.isBuffer(part)) {
       yield part;

@@ -6,29 +6,14 @@
  */
 import type { Trailers } from '../coding/chunked-encoder.js';
 import { ContentLengthMismatch, describeFailure } from '../errors.js';
-import type { InformationalResponse } from '../fields/message.js';
 import { formatRequestHead } from '../protocol/request-head.js';
-import { trimBlanks } from '../protocol/grammar.js';
+import { listMembers, readDecimal } from '../protocol/grammar.js';
 import { planBody } from './body.js';
 import type { BodyPlan, PlanSettings, RequestBody } from './body.js';
-import { trailerFields } from '../fields/trailers.js';
-import type { Timeouts } from '../options.js';
+import { readRequestOptions } from './request-options.js';
+import type { RequestOptions } from './request-options.js';
 
-/** Options of one request. */
-export interface RequestOptions {
-  /** With a caller's Transfer-Encoding: whether the body is still to be chunk-encoded; false says that the caller has done it. Default true. */
-  encodeChunked?: boolean | undefined;
-  /** Fields sent behind a chunked body, or a function called when it has ended. */
-  trailers?: Trailers | undefined;
-  /** Aborts the exchange: the pending call rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-  /** Time limits of this exchange, instead of the connection's. */
-  timeout?: number | Timeouts | null | undefined;
-  /** With `Expect: 100-continue`: milliseconds to wait before the body is sent anyway. Default 1000. */
-  expectTimeout?: number | undefined;
-  /** Told of each interim (1xx) response. */
-  onInformational?: ((response: InformationalResponse) => void) | undefined;
-}
+import { trailerFields } from '../fields/trailers.js';
 
 /** A request, ready to be sent. */
 export interface RequestPlan {
@@ -90,15 +75,15 @@ interface CallerFields {
 export function planRequest(
   draft: RequestDraft,
   body: RequestBody | null | undefined,
-  options: RequestOptions,
+  given: RequestOptions | undefined,
   settings: PlanSettings,
   bodyLater: boolean,
 ): RequestPlan {
+  const options = readRequestOptions(given);
   const caller = readCallerFields(draft.fields);
   if (caller.contentLength !== null && caller.transferEncoding !== null) {
     throw new TypeError('Content-Length together with Transfer-Encoding: one message, two ends');
   }
-  checkOptions(options);
   const planned = planBody(body, caller.contentType, settings);
   return completePlan(draft, caller, planned, options, bodyLater);
 }
@@ -202,19 +187,6 @@ function addTrailerField(
   if (names.length > 0) fields.push('Trailer', [...new Set(names)].join(', '));
 }
 
-function checkOptions(options: RequestOptions): void {
-  const { signal, onInformational, expectTimeout, trailers } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new TypeError('signal must be an AbortSignal');
-  if (onInformational !== undefined && typeof onInformational !== 'function') {
-    throw new TypeError('onInformational must be a function');
-  }
-  if (expectTimeout !== undefined && !(expectTimeout >= 0)) {
-    throw new TypeError('expectTimeout must be a non-negative number of milliseconds');
-  }
-  if (trailers !== undefined && typeof trailers !== 'function') trailerFields(trailers);
-}
-
 const NO_CALLER_FIELDS: Readonly<CallerFields> = {
   host: false,
   acceptEncoding: false,
@@ -258,7 +230,7 @@ function readCallerFields(fields: readonly string[]): Readonly<CallerFields> {
         caller.expectsContinue ||= value.toLowerCase() === '100-continue';
         break;
       case 'connection':
-        caller.closes ||= value.toLowerCase().split(',').map(trimBlanks).includes('close');
+        caller.closes ||= listMembers(value.toLowerCase()).includes('close');
         break;
       default:
     }
@@ -268,16 +240,18 @@ function readCallerFields(fields: readonly string[]): Readonly<CallerFields> {
 
 /** In a request, only a last coding of `chunked` says where the body ends (RFC 9112 §6.1, §6.3). */
 function checkTransferEncoding(value: string): void {
-  const codings = value.toLowerCase().split(',').map(trimBlanks);
-  if (codings.indexOf('chunked') === codings.length - 1) return;
+  const codings = listMembers(value.toLowerCase());
+  // An empty member counts for nobody who reads, and is not to be sent.
+  const whole = codings.length === value.split(',').length;
+  if (whole && codings.indexOf('chunked') === codings.length - 1) return;
   throw new TypeError(
     `Transfer-Encoding must end with chunked, once, or the request has no end; got ${JSON.stringify(value.slice(0, 40))}`,
   );
 }
 
 function parseDeclared(value: string): number {
-  const declared = Number(value);
-  if (!/^[0-9]+$/.test(value) || !Number.isSafeInteger(declared)) {
+  const declared = readDecimal(value);
+  if (declared === null) {
     throw new TypeError(
       `Content-Length must be a decimal number of bytes, got ${JSON.stringify(value.slice(0, 40))}`,
     );

@@ -4,7 +4,7 @@
  * Sources are the caller's. Their methods may throw, be missing, or answer nonsense; what that means is said here. How fast they are
  * asked is the upload's matter.
  */
-import type { Readable } from 'node:stream';
+import type { Readable, Stream } from 'node:stream';
 import { types } from 'node:util';
 import { encodeText } from '../fields/charset.js';
 import type { Charset } from '../fields/charset.js';
@@ -61,8 +61,8 @@ export function prematureClose(): Error {
 }
 
 /** Whether a stream has given all it had. One of the old style is no longer readable then. */
-export function streamEnded(stream: Readable): boolean {
-  return (stream.readableEnded as boolean | undefined) ?? !stream.readable;
+export function streamEnded(stream: Readable | (Stream & { readable: boolean })): boolean {
+  return 'readableEnded' in stream ? stream.readableEnded : !stream.readable;
 }
 
 /**
@@ -93,7 +93,7 @@ export function webPieces(stream: ReadableStream): Pieces {
 }
 
 /** Pieces that begin anew when they are asked again after their end, or after it was said that no more are wanted. */
-export function repeatablePieces(open: () => AsyncGenerator<unknown> | Pieces): Pieces {
+export function repeatablePieces(open: () => AsyncGenerator | Pieces): Pieces {
   let pieces: Pieces | null = null;
   return {
     async next() {

@@ -6,25 +6,21 @@
  * asked for when the socket has taken it. It does not frame (a `ChunkedEncoder` does), keeps no clock, and judges no response. It ends
  * once, by `onFinish` or `onFailure`, and holds nothing of the body then.
  */
+import type { Readable } from 'node:stream';
 import { STAGED_PIECE_BYTES } from '../coding/chunked-encoder.js';
 import type { ChunkedEncoder } from '../coding/chunked-encoder.js';
 import type { Charset } from '../fields/charset.js';
 import { ContentLengthMismatch } from '../errors.js';
 import type { BodyPlan } from './body.js';
-import { cancelSource, describeKind, pieceBytes } from './source.js';
+import { PieceAsker } from './piece-asker.js';
+import { cancelSource, pieceBytes } from './source.js';
 import type { Pieces, Source } from './source.js';
+import { SlicedWriter } from './sliced-writer.js';
+import type { UploadTarget } from './sliced-writer.js';
 import { StreamListener } from './stream-listener.js';
 import { Turn } from './turn.js';
 
-/** Where the bytes go: a transport. */
-export interface UploadTarget {
-  /**
-   * Returns false when the writer should wait for `resume`.
-   *
-   * @param taken - called once, when the socket has taken the bytes or never will
-   */
-  write(bytes: Uint8Array, taken?: () => void): boolean;
-}
+export type { UploadTarget } from './sliced-writer.js';
 
 export interface UploadOptions {
   target: UploadTarget;
@@ -43,31 +39,16 @@ export interface UploadOptions {
   onFailure: (error: Error) => void;
 }
 
-/** One write takes at most so much, so that a peer that takes little at a time is seen to take some. */
-const SLICE_BYTES = 65_536;
-
-/** A piece that the target has not taken, with the length it had when it came. */
-interface WaitingPiece {
-  bytes: Buffer;
-  length: number;
-  taken: (() => void) | undefined;
-}
-
 export class Upload {
   readonly #options: UploadOptions;
   readonly #charset: Charset | null;
   #body: BodyPlan | null;
   #source: Source | null;
   #listener: StreamListener | null = null;
-  /** What the source gave and the target has not taken; a piece that is being sliced stays at the front. */
-  #waiting: WaitingPiece[] = [];
-  #offset = 0;
+  #asker: PieceAsker | null = null;
+  readonly #writer: SlicedWriter;
   #bodyBytes = 0;
   readonly #turn = new Turn();
-  #blocked = false;
-  #asked = false;
-  /** The iterator's own code runs. A generator cannot be told anything until it is left. */
-  #inSource = false;
   /** A large piece of an iterator that the socket has not taken yet, and its length. */
   #lent: Buffer | null = null;
   #lentBytes = 0;
@@ -83,6 +64,7 @@ export class Upload {
     this.#source = body.source;
     this.#charset = body.charset;
     this.#options = options;
+    this.#writer = new SlicedWriter(options.target);
   }
 
   start(): void {
@@ -96,15 +78,26 @@ export class Upload {
       return;
     }
     body.touched = true;
-    const stream = this.#source?.stream ?? null;
-    if (stream === null) {
-      this.#pump();
-      return;
-    }
+    const { stream, pieces } = this.#source ?? NO_SOURCE;
+    if (pieces !== null) this.#askOf(pieces);
+    else if (stream !== null) this.#listenTo(stream);
+  }
+
+  #askOf(pieces: Pieces): void {
+    this.#asker = new PieceAsker(pieces, this.#turn, {
+      wantsPiece: () => this.#wantsPiece,
+      onPiece: (piece) => this.#takeLent(piece),
+      onEnd: () => this.#sourceEnded(),
+      onFailure: (error) => this.#fail(error),
+    });
+    this.#ask();
+  }
+
+  #listenTo(stream: Readable): void {
     this.#listener = new StreamListener(stream, this.#turn, {
       onPiece: (piece) => this.#takePiece(piece),
       onTurn: () => {
-        if (!this.#blocked && !this.#over && !this.#exhausted) this.#listener?.resume();
+        if (this.#wantsPiece) this.#listener?.resume();
       },
       onEnd: () => this.#sourceEnded(),
       onFailure: (error) => this.#fail(error),
@@ -114,20 +107,16 @@ export class Upload {
 
   /** The target has room again. */
   resume(): void {
-    if (!this.#blocked || this.#over) return;
-    this.#blocked = false;
+    if (!this.#writer.blocked || this.#over) return;
+    this.#writer.blocked = false;
     this.#pump();
   }
 
   /** Nothing more is wanted: the source is told, nothing more is written. */
   stop(): void {
     if (this.#over) return;
-    const [piece] = this.#waiting;
     // A write may have failed for it: the kernel was given memory that is no longer there.
-    if (piece !== undefined && piece.bytes.length !== piece.length) {
-      this.#fail(this.#mismatch(this.#offset - piece.length));
-      return;
-    }
+    if (this.#failIfMissing()) return;
     this.#end(() => undefined);
   }
 
@@ -172,87 +161,21 @@ export class Upload {
     } catch (error) {
       this.#fail(error);
     }
-    return !this.#blocked && !this.#over;
+    return !this.#writer.blocked && !this.#over;
   }
 
   /** Writes what waits, then asks the source for more. */
   #pump(): void {
-    this.#writeWaiting();
-    if (this.#blocked || this.#over) return;
+    this.#writer.writeWaiting();
+    if (this.#writer.blocked || this.#over || this.#failIfMissing()) return;
     if (this.#drained) this.#end(this.#options.onFinish);
     else if (this.#listener === null) this.#ask();
     else if (!this.#exhausted) this.#listener.resume();
   }
 
-  /** Asks an iterator until it has to be waited for, or the target is full, or others are due. */
-  #ask(): void {
-    const pieces = this.#source?.pieces ?? null;
-    if (pieces === null) return;
-    while (!this.#asked && !this.#blocked && this.#lent === null && !this.#over && !this.#exhausted) {
-      this.#asked = true;
-      if (this.#turn.over()) {
-        this.#turn.next(this.#onTurn);
-        return;
-      }
-      try {
-        const result = this.#next(pieces);
-        if (isThenable(result)) {
-          // Not raced against a stop: a promise that lives as long as the upload would keep every piece.
-          Promise.resolve(result).then(this.#onResult, this.#onError);
-          return;
-        }
-        this.#take(result);
-      } catch (error) {
-        this.#fail(error);
-      }
-    }
-  }
-
-  readonly #onTurn = (): void => {
-    this.#asked = false;
-    this.#ask();
-  };
-
-  #next(pieces: Pieces): unknown {
-    this.#inSource = true;
-    try {
-      return pieces.next();
-    } finally {
-      this.#inSource = false;
-      if (this.#over) this.#letGo();
-    }
-  }
-
-  readonly #onResult = (result: unknown): void => {
-    try {
-      this.#take(result);
-    } catch (error) {
-      this.#fail(error);
-    }
-    this.#ask();
-  };
-
-  readonly #onError = (error: unknown): void => {
-    this.#asked = false;
-    this.#fail(error);
-  };
-
-  /** @throws for what is no result, no piece, or a piece too many */
-  #take(result: unknown): void {
-    this.#asked = false;
+  /** A piece of an iterator. Nothing is taken from one that answers behind the end. */
+  #takeLent(value: unknown): void {
     if (this.#over) return;
-    if (typeof result !== 'object' || result === null) {
-      throw new TypeError(
-        `next() of a body must give an object with done and value, it gave ${describeKind(result)}`,
-      );
-    }
-    const { done, value } = result as { done?: unknown; value?: unknown };
-    // As the language takes it: whatever is true.
-    if (Boolean(done)) this.#sourceEnded();
-    else this.#takeValue(value);
-  }
-
-  #takeValue(value: unknown): void {
     const bytes = pieceBytes(value, this.#charset);
     const giveBack = this.#source?.giveBack ?? null;
     if (giveBack !== null) {
@@ -280,7 +203,7 @@ export class Upload {
     const bytes = this.#lent;
     this.#lent = null;
     if (this.#over || bytes === null) return;
-    if (bytes.length !== this.#lentBytes) this.#fail(this.#mismatch(bytes.length - this.#lentBytes));
+    if (bytes.length !== this.#lentBytes) this.#fail(this.#mismatch(this.#lentBytes - bytes.length));
     // Behind what has called back: when a write has failed, that is heard of next, and no piece is wanted any more.
     else queueMicrotask(this.#askNext);
   };
@@ -288,6 +211,14 @@ export class Upload {
   readonly #askNext = (): void => {
     this.#ask();
   };
+
+  get #wantsPiece(): boolean {
+    return !this.#writer.blocked && this.#lent === null && !this.#over && !this.#exhausted;
+  }
+
+  #ask(): void {
+    this.#asker?.ask();
+  }
 
   /** A piece of the body: counted, then framed or written. */
   #accept(bytes: Buffer, taken?: () => void): void {
@@ -334,39 +265,20 @@ export class Upload {
 
   #write(bytes: Buffer, taken?: () => void): void {
     if (this.#over) return;
-    if (this.#blocked || this.#waiting.length > 0 || bytes.length > SLICE_BYTES) {
-      this.#waiting.push({ bytes, length: bytes.length, taken });
-      if (this.#waiting.length === 1) this.#writeWaiting();
-    } else if (!this.#options.target.write(bytes, taken)) {
-      this.#blocked = true;
-    }
+    this.#writer.write(bytes, taken);
   }
 
-  /** Writes what fits of the pieces that wait. */
-  #writeWaiting(): void {
-    while (!this.#blocked && !this.#over && this.#waiting.length > 0) {
-      const { bytes, length, taken } = this.#waiting[0] as WaitingPiece;
-      if (bytes.length !== length) {
-        this.#fail(this.#mismatch(this.#offset - length));
-        return;
-      }
-      const to = Math.min(length, this.#offset + SLICE_BYTES);
-      const slice = this.#offset === 0 && to === length ? bytes : bytes.subarray(this.#offset, to);
-      this.#offset = to;
-      const last = to === length;
-      if (last) {
-        this.#waiting.shift();
-        this.#offset = 0;
-      }
-      if (!this.#options.target.write(slice, last ? taken : undefined)) this.#blocked = true;
-    }
+  #failIfMissing(): boolean {
+    const { missingBytes } = this.#writer;
+    if (missingBytes > 0) this.#fail(this.#mismatch(missingBytes));
+    return missingBytes > 0;
   }
 
   /** Memory was taken away from a piece while it waited: its length is no longer what was counted, and framed. */
   #mismatch(missing: number): ContentLengthMismatch {
     return new ContentLengthMismatch(
       this.#options.declared ?? this.#bodyBytes,
-      Math.max(0, this.#bodyBytes + missing),
+      Math.max(0, this.#bodyBytes - missing),
       false,
     );
   }
@@ -378,11 +290,14 @@ export class Upload {
 
   #end(report: () => void): void {
     this.#over = true;
-    this.#waiting = [];
+    this.#writer.clear();
     this.#takers.clear();
     this.#lent = null;
     this.#options.encoder?.destroy();
-    if (!this.#inSource) this.#letGo();
+    const asker = this.#asker;
+    // While the iterator's own code runs, it cannot be told.
+    if (asker?.running === true) asker.onceLeft = () => this.#letGo();
+    else this.#letGo();
     report();
   }
 
@@ -393,10 +308,9 @@ export class Upload {
     this.#body = null;
     this.#listener?.stop();
     this.#listener = null;
+    this.#asker = null;
     if (source !== null && !this.#exhausted) cancelSource(source);
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
-}
+const NO_SOURCE = { stream: null, pieces: null };

@@ -193,7 +193,7 @@ describe('a message that is given as a body', () => {
       await connection.request('GET', '/');
       const response = await connection.getResponse();
       if (left === 'k') await once(response, 'readable');
-      await read(response as never);
+      await (read as (response: unknown) => unknown)(response);
       const server = await rawServer(answer(NO_CONTENT));
       expect((await put(server, response)).body.toString()).to.equal(left);
     });
@@ -209,6 +209,7 @@ describe('an iterator that is given as a body', () => {
     [
       'an object whose then throws',
       {
+        // oxlint-disable-next-line unicorn/no-thenable -- it is what is tested
         get then() {
           throw new TypeError('then');
         },
@@ -234,6 +235,7 @@ describe('an iterator that is given as a body', () => {
     [
       'a thenable that throws',
       {
+        // oxlint-disable-next-line unicorn/no-thenable -- it is what is tested
         then() {
           throw new TypeError('called');
         },
