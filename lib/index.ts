@@ -9,11 +9,9 @@ export { ChunkedEncoder } from './coding/chunked-encoder.js';
 export type { ChunkedEncoderOptions, Trailers } from './coding/chunked-encoder.js';
 export type { Timeouts } from './options.js';
 export { HTTPConnection } from './connection/connection.js';
-export type {
-  HTTPConnectionOptions,
-  HTTPSConnectionOptions,
-  TLSOptions,
-} from './opening/connection-options.js';
+export type { HTTPConnectionOptions, HTTPSConnectionOptions } from './opening/connection-options.js';
+export type { ConnectTarget } from './opening/given.js';
+export type { ProxyTLSOptions, TLSOptions } from './opening/tls-options.js';
 export { TunnelError } from './opening/tunnel-error.js';
 export {
   BadChunk,

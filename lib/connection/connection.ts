@@ -56,7 +56,10 @@ export class HTTPConnection extends Endpoint {
    */
   constructor(host: string, port?: number | null, options: HTTPConnectionOptions = {}) {
     super(host, port, options);
-    this.#settings = { blocksize: this.blocksize, defaultCharset: 'iso-8859-1' };
+    this.#settings = {
+      blocksize: this.blocksize,
+      defaultCharset: this.options.defaultCharset ?? 'iso-8859-1',
+    };
     this.#keeper = new LinkKeeper({
       limits: this.limits,
       plan: () => this.planConnection(),

@@ -6,10 +6,10 @@
  */
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
-import { resolveTimeouts } from '../options.js';
+import { readOptions, resolveTimeouts } from '../options.js';
 import type { TimeLimits } from '../options.js';
-import { checkBlocksize } from '../opening/connection-options.js';
-import type { HTTPConnectionOptions } from '../opening/connection-options.js';
+import { checkBlocksize, checkConnectionOptions, CONNECTION_OPTIONS } from '../opening/connection-options.js';
+import type { HTTPConnectionOptions, OpeningOptions } from '../opening/connection-options.js';
 import { planConnect } from '../opening/connect-plan.js';
 import type { Tunnel } from '../opening/connect-plan.js';
 import type { ConnectPlan } from '../opening/connector.js';
@@ -30,6 +30,8 @@ export abstract class Endpoint {
   static readonly defaultPort: number = HTTP_PORT;
   /** Milliseconds for every phase when the constructor gets no timeout; undefined: no limit. */
   static defaultTimeout: number | undefined = undefined;
+  /** @internal The options that have a meaning. */
+  static readonly optionNames: ReadonlySet<string> = CONNECTION_OPTIONS;
 
   /** The host, without brackets. */
   readonly host: string;
@@ -48,6 +50,7 @@ export abstract class Endpoint {
   protected readonly timeouts: TimeLimits | null;
   /** @internal */
   protected readonly limits: Readonly<Limits>;
+  readonly #opening: OpeningOptions;
   #tunnel: Tunnel | null = null;
   #proxyHeaders: HTTPMessage | null = null;
   /** What Host names for an origin-form target; made once, as every request needs it. */
@@ -57,10 +60,11 @@ export abstract class Endpoint {
     const target = this.#parseTarget(host, port);
     this.host = target.host;
     this.port = target.port;
-    this.options = options;
-    this.blocksize = checkBlocksize(options.blocksize);
-    this.limits = resolveLimits(options.limits);
-    const { timeout = this.#class.defaultTimeout } = options;
+    this.options = readOptions(options, this.#class.optionNames);
+    this.#opening = checkConnectionOptions(this.options);
+    this.blocksize = checkBlocksize(this.options.blocksize);
+    this.limits = resolveLimits(this.options.limits);
+    const { timeout = this.#class.defaultTimeout } = this.options;
     this.timeouts = resolveTimeouts(timeout);
   }
 
@@ -134,7 +138,7 @@ export abstract class Endpoint {
     this.#proxyHeaders = null;
     return planConnect(
       this,
-      this.options,
+      this.#opening,
       this.#tunnel,
       this.limits,
       (host) => this.serverTLS(host),

@@ -1,12 +1,16 @@
 /**
- * What a connection is made with: the options of both classes and how they are checked and completed.
+ * What a connection is made with: the options that both classes share, and their check, which a constructor calls.
+ *
+ * Everything that cannot be used is refused there, before anything is dialled. How TLS peers are verified is `tls-options`.
  */
 import type * as net from 'node:net';
-import type * as tls from 'node:tls';
+import { namesOf } from '../options.js';
 import type { Timeouts } from '../options.js';
 import type { InformationalResponse } from '../fields/message.js';
 import type { Limits } from '../limits.js';
-import { loadTLS } from '../transport/tls.js';
+import type { CreateConnection } from './given.js';
+import { checkProxyTLS } from './tls-options.js';
+import type { ProxyTLSOptions, TLSOptions } from './tls-options.js';
 
 /** Options of `HTTPConnection`. */
 export interface HTTPConnectionOptions {
@@ -22,30 +26,85 @@ export interface HTTPConnectionOptions {
   socketPath?: string | undefined;
   /** Instead of `dns.lookup`. Called with `all: true`. */
   lookup?: net.LookupFunction | undefined;
+  /** Makes the byte stream of each new connection, in the place of look-up and dial. TLS and tunnels run over it. */
+  createConnection?: CreateConnection | undefined;
+  /** The charset of text whose Content-Type declares none. Default 'iso-8859-1'. */
+  defaultCharset?: 'iso-8859-1' | 'utf-8' | undefined;
   /** Told of each interim (1xx) response, unless the request has its own. */
   onInformational?: ((response: InformationalResponse) => void) | undefined;
   /** With a tunnel: TLS to the proxy as well, verified against the proxy's name. Default: plain TCP to the proxy. */
-  proxyTLS?: boolean | TLSOptions | undefined;
-}
-
-/** How a TLS peer is verified. */
-export interface TLSOptions {
-  /** Certificates, keys and versions, made by `tls.createSecureContext` or as its options. */
-  context?: tls.SecureContext | tls.SecureContextOptions | undefined;
-  /** The name to ask for (SNI) and to verify. Default: the host. */
-  servername?: string | undefined;
-  /** Instead of Node's check of the certificate's names. */
-  checkServerIdentity?: tls.ConnectionOptions['checkServerIdentity'] | undefined;
-  /** Whether an unverified certificate ends the connection. Default true, whatever the environment says. */
-  rejectUnauthorized?: boolean | undefined;
-  /** A session to resume. */
-  session?: Buffer | undefined;
+  proxyTLS?: boolean | ProxyTLSOptions | undefined;
 }
 
 /** Options of `HTTPSConnection`. */
 export interface HTTPSConnectionOptions extends HTTPConnectionOptions, TLSOptions {}
 
+const CONNECTION_NAMES = {
+  timeout: true,
+  sourceAddress: true,
+  blocksize: true,
+  limits: true,
+  socketPath: true,
+  lookup: true,
+  createConnection: true,
+  defaultCharset: true,
+  onInformational: true,
+  proxyTLS: true,
+} as const;
+
+/** The names of the options of `HTTPConnection`. */
+export const CONNECTION_OPTIONS: ReadonlySet<string> = namesOf<HTTPConnectionOptions>(CONNECTION_NAMES);
+
+/** The names of the options of `HTTPSConnection`. */
+export const SECURE_CONNECTION_OPTIONS: ReadonlySet<string> = namesOf<HTTPSConnectionOptions>({
+  ...CONNECTION_NAMES,
+  context: true,
+  servername: true,
+  checkServerIdentity: true,
+  rejectUnauthorized: true,
+  session: true,
+});
+
 export const DEFAULT_BLOCKSIZE = 65_536;
+
+const CHARSETS: readonly string[] = ['iso-8859-1', 'utf-8'];
+
+/** What of the options says how a connection is opened, checked and made ready. */
+export interface OpeningOptions {
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  readonly socketPath: string | undefined;
+  readonly lookup: net.LookupFunction | undefined;
+  readonly createConnection: CreateConnection | null;
+  readonly proxyTLS: ProxyTLSOptions | null;
+}
+
+/**
+ * Checks the options that are about opening a connection, as `readOptions` gave them, for a constructor. (Time limits, limits and the block size have checks of
+ * their own.)
+ *
+ * @throws TypeError for an option of the wrong kind
+ * @throws what Node throws for a TLS context that cannot be made
+ */
+export function checkConnectionOptions(options: HTTPConnectionOptions): OpeningOptions {
+  const { socketPath, lookup, createConnection, defaultCharset, onInformational, proxyTLS } = options;
+  checkFunction('lookup', lookup);
+  checkFunction('createConnection', createConnection);
+  checkFunction('onInformational', onInformational);
+  if (socketPath !== undefined && (typeof (socketPath as unknown) !== 'string' || socketPath === '')) {
+    throw new TypeError('socketPath must be the path of a socket');
+  }
+  if (defaultCharset !== undefined && !CHARSETS.includes(defaultCharset)) {
+    throw new TypeError(`defaultCharset must be 'iso-8859-1' or 'utf-8', got ${defaultCharset}`);
+  }
+  return {
+    ...checkSourceAddress(options.sourceAddress),
+    socketPath,
+    lookup,
+    createConnection: createConnection ?? null,
+    proxyTLS: checkProxyTLS(proxyTLS),
+  };
+}
 
 /** @throws TypeError unless it is a positive integer */
 export function checkBlocksize(blocksize: number | undefined): number {
@@ -56,25 +115,22 @@ export function checkBlocksize(blocksize: number | undefined): number {
   return blocksize;
 }
 
-/** Node's options for TLS with `host`. Certificates and names are verified unless the caller says otherwise. */
-export function tlsOptions(host: string, isAddress: boolean, options: TLSOptions): tls.ConnectionOptions {
-  const { context, servername, checkServerIdentity, rejectUnauthorized = true, session } = options;
-  // An address may not be sent as SNI (RFC 6066 §3); without a name, the certificate is verified against `host`.
-  const name = servername ?? (isAddress ? '' : host);
-  const verify = checkServerIdentity ?? loadTLS().checkServerIdentity;
-  return {
-    host,
-    servername: name,
-    rejectUnauthorized,
-    ALPNProtocols: ['http/1.1'],
-    ...(context === undefined ? {} : { secureContext: secureContextOf(context) }),
-    // Verified is who was asked for, not the address that was dialled.
-    checkServerIdentity: (_peer, certificate) => verify(name === '' ? host : name, certificate),
-    ...(session === undefined ? {} : { session }),
-  };
+function checkSourceAddress(
+  source: HTTPConnectionOptions['sourceAddress'],
+): Pick<OpeningOptions, 'localAddress' | 'localPort'> {
+  if (source === undefined || source === null) return { localAddress: undefined, localPort: undefined };
+  const [localAddress, localPort]: readonly unknown[] = Array.isArray(source) ? source : [source];
+  if (typeof localAddress !== 'string') {
+    throw new TypeError('sourceAddress must be an address, or an address and a port');
+  }
+  if (localPort === undefined) return { localAddress, localPort };
+  if (typeof localPort !== 'number' || !Number.isInteger(localPort) || localPort < 0 || localPort > 65_535) {
+    throw new TypeError(`the port of sourceAddress must be from 0 to 65535, got ${String(localPort)}`);
+  }
+  return { localAddress, localPort };
 }
 
-/** A context as Node wants it. Making one parses certificates, so it is worth keeping. */
-export function secureContextOf(context: tls.SecureContext | tls.SecureContextOptions): tls.SecureContext {
-  return 'context' in context ? context : loadTLS().createSecureContext(context);
+function checkFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw new TypeError(`${name} must be a function, got ${value === null ? 'null' : typeof value}`);
 }

@@ -1,41 +1,69 @@
 /**
- * Opens a connection for requests: dial, then the tunnel, then TLS, in the order that the connection's settings ask for.
+ * Opens a connection for requests, step by step: a dial or a stream that is given, TLS with whom that reaches, a tunnel, TLS inside.
  *
- * One attempt at a time; it can be cancelled at any point and reports once. It sends no request and keeps no clock.
+ * Each step is begun with what the last one opened, and can be given up; whatever throws in one of them fails the opening. It sends no
+ * request and keeps no clock. To add a step, add it to the list that {@link Connector} makes of its plan.
  */
 import type * as tls from 'node:tls';
-import { DetachedStream } from '../transport/detached-stream.js';
 import { BadStatusLine } from '../errors.js';
 import type { Phase } from '../errors.js';
-import { dial } from '../transport/dial.js';
-import type { DialOptions } from '../transport/dial.js';
-import { loadTLS } from '../transport/tls.js';
-import { Transport } from '../transport/transport.js';
+import { Dial } from '../transport/dial.js';
+import type { DialAttempt, DialOptions, Opened } from '../transport/dial.js';
+import type { Transport } from '../transport/transport.js';
+import { openGiven } from './given.js';
+import type { CreateConnection } from './given.js';
+import { secure } from './secure.js';
 import { openTunnel } from './tunnel.js';
 import type { TunnelRequest } from './tunnel.js';
 
 export interface ConnectPlan {
+  /** Whom to dial, and the TLS spoken with them. */
   dial: DialOptions;
+  /** Asked for a stream in the place of a dial; null for none. */
+  createConnection: CreateConnection | null;
   /** The proxy's CONNECT; null without a tunnel. */
   tunnel: TunnelRequest | null;
-  /** TLS with the server, inside the tunnel if there is one; null for none. Without a tunnel `dial` does it. */
+  /** TLS with the server inside the tunnel; null for none. Without a tunnel it is the dial's. */
   innerTLS: tls.ConnectionOptions | null;
 }
 
 export type Connected = (error: Error | null, transport: Transport | null) => void;
+
+/** Begins with what the last step opened. Returns what gives it up. */
+interface Step {
+  readonly phase: Phase;
+  begin(transport: Transport | null, surplus: Buffer[], done: Opened): () => void;
+}
 
 /** A connection being opened. */
 export class Connector {
   /** What is going on, for errors. */
   phase: Phase = 'connect';
 
-  readonly #plan: ConnectPlan;
   readonly #done: Connected;
-  readonly #cancelDial: () => void;
+  readonly #steps: Step[];
+  #dial: Dial | null = null;
+  #giveUp: (() => void) | null = null;
   #transport: Transport | null = null;
   /** The connection to the proxy. */
   #outer: Transport | null = null;
   #over = false;
+
+  /**
+   * Begins behind the caller's own code: a lookup that closes the connection finds an opening that can be given up.
+   *
+   * @param done - called once, never synchronously, unless it is cancelled
+   */
+  constructor(plan: ConnectPlan, done: Connected) {
+    this.#done = done;
+    this.#steps = this.#stepsOf(plan);
+    process.nextTick(() => this.#next(null, []));
+  }
+
+  /** The addresses that were tried; none where no dial was needed. */
+  get attempts(): DialAttempt[] {
+    return this.#dial?.attempts ?? [];
+  }
 
   /** Bytes that went over the tunnel's proxy connection, or the one being opened. */
   get progress(): { bytesSent: number; bytesReceived: number } {
@@ -43,90 +71,94 @@ export class Connector {
     return { bytesSent, bytesReceived };
   }
 
-  /** @param done - called once, never synchronously, unless it is cancelled */
-  constructor(plan: ConnectPlan, done: Connected) {
-    this.#plan = plan;
-    this.#done = done;
-    this.#cancelDial = dial(plan.dial, (error, transport) => {
-      if (error !== null || transport === null) this.#finish(error, null);
-      else this.#dialled(transport);
-    });
-  }
-
   /** Gives up: what was opened is closed and `done` is not called. */
   cancel(): void {
+    if (this.#over) return;
     this.#over = true;
-    this.#cancelDial();
+    this.#giveUp?.();
     this.#transport?.close();
   }
 
-  #dialled(transport: Transport): void {
-    this.#transport = transport;
-    const { tunnel } = this.#plan;
-    if (tunnel === null) {
-      this.#finish(null, transport);
-      return;
+  #stepsOf({ dial, createConnection, tunnel, innerTLS }: ConnectPlan): Step[] {
+    const steps: Step[] = [];
+    if (createConnection === null) {
+      steps.push({
+        phase: 'connect',
+        begin: (_transport, _surplus, done) => {
+          this.#dial = new Dial(dial, done);
+          return () => this.#dial?.cancel();
+        },
+      });
+    } else {
+      steps.push({
+        phase: 'connect',
+        begin: (_transport, _surplus, done) => openGiven(createConnection, dial, done),
+      });
+      if (dial.tls !== null) steps.push(secureStep(dial.tls));
     }
-    this.phase = 'tunnel';
-    this.#outer = transport;
-    openTunnel(transport, tunnel, (error, surplus) => {
-      if (this.#over) return;
-      if (error !== null) this.#finish(error, null);
-      else this.#tunnelled(transport, surplus);
-    });
+    if (tunnel !== null) {
+      steps.push({
+        phase: 'tunnel',
+        begin: (transport, _surplus, done) => {
+          this.#outer = transport;
+          return openTunnel(transport as Transport, tunnel, done);
+        },
+      });
+      if (innerTLS !== null) steps.push(secureStep(innerTLS));
+    }
+    return steps;
   }
 
-  #tunnelled(transport: Transport, surplus: Buffer[]): void {
-    this.phase = 'connect';
-    const { innerTLS } = this.#plan;
-    if (innerTLS !== null) {
-      this.#secure(new DetachedStream(transport, surplus), innerTLS);
+  #next(transport: Transport | null, surplus: Buffer[]): void {
+    if (this.#over) return;
+    this.#giveUp = null;
+    this.#transport = transport;
+    const step = this.#steps.shift();
+    if (step === undefined) {
+      this.#finish(transport as Transport, surplus);
       return;
     }
+    this.phase = step.phase;
+    try {
+      this.#giveUp = step.begin(transport, surplus, (error, opened, early = []) => {
+        if (this.#over) opened?.close();
+        else if (error !== null) this.#fail(error);
+        else this.#next(opened, early);
+      });
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+    if (this.#isOver()) this.#giveUp?.();
+  }
+
+  /** Asked anew after each call out: what a step calls may have cancelled. */
+  #isOver(): boolean {
+    return this.#over;
+  }
+
+  #finish(transport: Transport, surplus: Buffer[]): void {
     if (surplus.length > 0) {
       // No request is outstanding inside the tunnel, so these bytes can answer none.
       const text = Buffer.concat(surplus).toString('latin1', 0, 80);
-      this.#finish(new BadStatusLine(text, 'bytes came out of the tunnel before a request'), null);
+      this.#fail(new BadStatusLine(text, 'bytes came out of the tunnel before a request'));
       return;
     }
-    transport.resume();
-    this.#finish(null, transport);
-  }
-
-  #secure(stream: DetachedStream, options: tls.ConnectionOptions): void {
-    let socket: tls.TLSSocket;
-    try {
-      // Over a stream of ours, not the raw socket: it survives failed writes, so that an early response can be read in here too.
-      socket = loadTLS().connect({ ...options, socket: stream });
-    } catch (error) {
-      process.nextTick(() => {
-        this.#finish(error as Error, null);
-      });
-      return;
-    }
-    const transport = new Transport().attachFlowing(socket);
-    this.#transport = transport;
-    socket.once('secureConnect', () => {
-      this.#finish(null, transport);
-    });
-    socket.once('error', (error) => {
-      this.#finish(error, null);
-    });
-    socket.once('close', () => {
-      this.#finish(
-        Object.assign(new Error('the peer closed the connection in the TLS handshake'), {
-          code: 'ECONNRESET',
-        }),
-        null,
-      );
-      stream.destroy();
-    });
-  }
-
-  #finish(error: Error | null, transport: Transport | null): void {
-    if (this.#over) return;
     this.#over = true;
-    if (error !== null) this.#transport?.close();
-    this.#done(error, transport);
+    this.phase = 'connect';
+    this.#done(null, transport);
+    transport.resume();
   }
+
+  #fail(error: Error): void {
+    this.#over = true;
+    this.#transport?.close();
+    this.#done(error, null);
+  }
+}
+
+function secureStep(options: tls.ConnectionOptions): Step {
+  return {
+    phase: 'connect',
+    begin: (transport, surplus, done) => secure(transport as Transport, surplus, options, done),
+  };
 }

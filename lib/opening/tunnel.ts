@@ -13,6 +13,7 @@ import type { HTTPMessage } from '../fields/message.js';
 import { formatRequestHead } from '../protocol/request-head.js';
 import { ResponseParser } from '../protocol/response-parser.js';
 import type { ResponseHandler, ResponseHead } from '../protocol/response-parser.js';
+import type { Opened } from '../transport/dial.js';
 import type { Transport, TransportHandler } from '../transport/transport.js';
 
 export interface TunnelRequest {
@@ -27,24 +28,28 @@ export interface TunnelRequest {
   trace: Trace | null;
 }
 
-/** `surplus`: bytes behind the answer; they belong to the tunnel. */
-export type TunnelOpened = (error: Error | null, surplus: Buffer[]) => void;
-
-export function openTunnel(transport: Transport, request: TunnelRequest, done: TunnelOpened): void {
+/**
+ * @param done - the same transport, and the bytes behind the answer, which belong to the tunnel
+ * @returns gives the tunnel up and closes the transport
+ */
+export function openTunnel(transport: Transport, request: TunnelRequest, done: Opened): () => void {
   transport.handler = new Handshake(transport, request, done);
   const head = formatRequestHead('CONNECT', request.authority, request.fields);
   if (request.trace !== null) traceHead(request.trace, head);
   transport.send(head);
+  // A stream that was given is paused until now.
+  transport.resume();
+  return () => transport.close();
 }
 
 class Handshake implements TransportHandler, ResponseHandler {
   readonly #transport: Transport;
   readonly #request: TunnelRequest;
-  readonly #done: TunnelOpened;
+  readonly #done: Opened;
   readonly #parser: ResponseParser;
   #over = false;
 
-  constructor(transport: Transport, request: TunnelRequest, done: TunnelOpened) {
+  constructor(transport: Transport, request: TunnelRequest, done: Opened) {
     this.#transport = transport;
     this.#request = request;
     this.#done = done;
@@ -102,6 +107,6 @@ class Handshake implements TransportHandler, ResponseHandler {
   #finish(error: Error | null, surplus: Buffer[]): void {
     if (this.#over) return;
     this.#over = true;
-    this.#done(error, surplus);
+    this.#done(error, error === null ? this.#transport : null, surplus);
   }
 }

@@ -2,12 +2,14 @@
  * Opens a transport: looks a name up, races its addresses (RFC 8305), or connects to a Unix socket; with TLS where asked for.
  *
  * The first address to complete the TCP handshake wins and ends the others; an attempt that is merely slow is never given up for
- * the next. Nothing here knows HTTP, clocks or tunnels: the caller cancels.
+ * the next. Whatever throws in here, a caller's lookup too, fails the dial. Nothing here knows HTTP, clocks or tunnels: the caller
+ * cancels.
  */
 import * as dns from 'node:dns';
 import * as net from 'node:net';
 import type * as tls from 'node:tls';
-import { loadTLS } from './tls.js';
+import { attachTo } from '../exception.js';
+import { startTLS } from './tls.js';
 import { Transport } from './transport.js';
 
 export interface DialOptions {
@@ -22,7 +24,20 @@ export interface DialOptions {
   tls: tls.ConnectionOptions | null;
 }
 
-export type Dialled = (error: Error | null, transport: Transport | null) => void;
+/** What was opened, and bytes that came before anyone asked for some. Called once, with one of the two. */
+export type Opened = (error: Error | null, transport: Transport | null, surplus?: Buffer[]) => void;
+
+/** An address that was tried. */
+export interface DialAttempt {
+  /** The address, or the path of a Unix domain socket. */
+  address: string;
+  /** null for a path. */
+  port: number | null;
+  /** The error's code; null while there is none. */
+  code: string | null;
+  /** Milliseconds until it failed or was open, else until now. */
+  ms: number;
+}
 
 /** How long one address has the race for itself (RFC 8305 §5). */
 export const ATTEMPT_DELAY_MS = 250;
@@ -32,24 +47,27 @@ interface Address {
   family: number;
 }
 
-/**
- * @param done - called once, never synchronously, unless the dial is cancelled
- * @returns cancels: every attempt is ended and `done` is not called any more
- */
-export function dial(options: DialOptions, done: Dialled): () => void {
-  return new Race(options, done).cancel;
+interface Attempt {
+  readonly address: string;
+  readonly port: number | null;
+  readonly startedAt: number;
+  endedAt: number | null;
+  code: string | null;
 }
 
-class Race {
+/** A dial under way. */
+export class Dial {
   readonly #options: DialOptions;
-  readonly #done: Dialled;
-  readonly #attempts = new Set<net.Socket>();
-  readonly #failures: Error[] = [];
+  readonly #done: Opened;
+  readonly #sockets = new Set<net.Socket>();
+  readonly #attempts: Attempt[] = [];
+  #failures: Error[] = [];
   #waiting: Address[] = [];
   #timer: NodeJS.Timeout | undefined;
   #over = false;
 
-  constructor(options: DialOptions, done: Dialled) {
+  /** @param done - called once, unless the dial is cancelled; never synchronously, except for a lookup that answers so */
+  constructor(options: DialOptions, done: Opened) {
     this.#options = options;
     this.#done = done;
     const { host, socketPath } = options;
@@ -59,29 +77,43 @@ class Race {
     else this.#lookUp(host === '' ? 'localhost' : host);
   }
 
-  /** Ends the race without a winner. */
-  readonly cancel = (): void => {
+  /** The addresses that were tried so far, in their order. */
+  get attempts(): DialAttempt[] {
+    const now = performance.now();
+    return this.#attempts.map(({ address, port, code, startedAt, endedAt }) => {
+      return { address, port, code, ms: Math.round((endedAt ?? now) - startedAt) };
+    });
+  }
+
+  /** Ends the race without a winner: every attempt is ended and `done` is not called any more. */
+  cancel(): void {
     this.#end(null);
-  };
+  }
 
   #lookUp(host: string): void {
-    const lookup = this.#options.lookup ?? dns.lookup;
+    const { lookup } = this.#options;
+    let answered = false;
     try {
-      lookup(host, { all: true, hints: 0 }, (error, found, family) => {
-        if (this.#over) return;
-        if (error) {
-          this.#failSoon(error);
+      (lookup ?? dns.lookup)(host, { all: true, hints: 0 }, (error: unknown, found: unknown) => {
+        if (this.#over || answered) return;
+        answered = true;
+        if (error !== null && error !== undefined) {
+          this.#failSoon(error as Error);
           return;
         }
-        const addresses = Array.isArray(found)
-          ? found
-          : [{ address: found, family: family ?? net.isIP(found) }];
-        this.#waiting = interleave(addresses);
-        if (this.#waiting.length === 0)
+        const addresses = addressesOf(found);
+        if (addresses === null) {
+          const text = `the lookup of ${host} gave what is no IP address`;
+          this.#failSoon(Object.assign(new TypeError(text), { code: 'ERR_INVALID_IP_ADDRESS' }));
+        } else if (addresses.length === 0) {
           this.#failSoon(Object.assign(new Error(`no address for ${host}`), { code: 'ENOTFOUND' }));
-        else this.#next();
+        } else {
+          this.#waiting = interleave(addresses);
+          this.#next();
+        }
       });
     } catch (error) {
+      answered = true;
       this.#failSoon(error as Error);
     }
   }
@@ -99,48 +131,69 @@ class Race {
   }
 
   #attempt(address: Address | null): void {
-    const { port, socketPath, localAddress, localPort } = this.#options;
+    const { port, socketPath } = this.#options;
     const transport = new Transport();
-    const startedAt = performance.now();
+    const attempt: Attempt = {
+      address: address?.address ?? String(socketPath),
+      port: address === null ? null : port,
+      startedAt: performance.now(),
+      endedAt: null,
+      code: null,
+    };
+    this.#attempts.push(attempt);
+    const failed = (error: Error): void => {
+      if (attempt.endedAt !== null) return;
+      attempt.endedAt = performance.now();
+      attempt.code = codeOf(error);
+      if (socket !== null) {
+        this.#sockets.delete(socket);
+        socket.off('error', failed).off('close', closed);
+        socket.destroy();
+      }
+      if (this.#over) return;
+      this.#failures.push(error);
+      if (this.#waiting.length > 0) this.#next();
+      else if (this.#sockets.size === 0) this.#fail(this.#combined());
+    };
+    // A peer that closes in the TLS handshake: Node reports an error for it, but not in every version.
+    const closed = (): void => failed(closedWhileOpened());
+    let socket: net.Socket | null = null;
+    try {
+      socket = this.#connect(address, transport, failed);
+    } catch (error) {
+      // Node refuses some options (a local address that is none) by throwing.
+      process.nextTick(failed, error);
+      return;
+    }
+    transport.attach(socket);
+    this.#sockets.add(socket);
+    this.#watch(socket, transport, attempt, failed, closed);
+  }
+
+  #connect(address: Address | null, transport: Transport, onThrow: (error: Error) => void): net.Socket {
+    const { port, socketPath, localAddress, localPort } = this.#options;
     const target =
       address === null
         ? { path: socketPath as string }
         : { host: address.address, port, localAddress, localPort, family: address.family };
-    const shared = { ...target, onread: transport.onread, allowHalfOpen: true, noDelay: true };
-    let socket: net.Socket;
-    try {
-      socket =
-        this.#options.tls === null
-          ? net.connect(shared as net.NetConnectOpts)
-          : // The address goes last: with the name as `host`, Node would look it up again by itself.
-            loadTLS().connect({ ...this.#options.tls, ...shared } as tls.ConnectionOptions);
-    } catch (error) {
-      // Node refuses some options (a local address that is none) by throwing.
-      this.#failSoon(error as Error);
-      return;
-    }
-    transport.attach(socket);
-    this.#attempts.add(socket);
-    const failed = (error: Error): void => {
-      this.#attempts.delete(socket);
-      socket.off('error', failed).off('close', closed);
-      if (this.#over) return;
-      const tookMs = Math.round(performance.now() - startedAt);
-      this.#failures.push(Object.assign(error, { elapsedMs: tookMs }));
-      if (this.#waiting.length > 0) this.#next();
-      else if (this.#attempts.size === 0) this.#fail(this.#combined());
-    };
-    // A peer that closes in the TLS handshake: Node reports an error for it, but not in every version.
-    const closed = (): void => {
-      failed(
-        Object.assign(new Error('the peer closed the connection while it was opened'), {
-          code: 'ECONNRESET',
-        }),
-      );
-    };
+    const where = { ...target, onread: transport.onread, allowHalfOpen: true, noDelay: true };
+    return this.#options.tls === null
+      ? net.connect(where as net.NetConnectOpts)
+      : // The address is what is connected to: with the name as `host`, Node would look it up again by itself.
+        startTLS(this.#options.tls, where, onThrow);
+  }
+
+  #watch(
+    socket: net.Socket,
+    transport: Transport,
+    attempt: Attempt,
+    failed: (error: Error) => void,
+    closed: () => void,
+  ): void {
     const finished = (): void => {
       // Nothing of the race stays on the socket.
       socket.off('error', failed).off('close', closed);
+      attempt.endedAt = performance.now();
       this.#finish(null, transport);
     };
     socket.on('error', failed).on('close', closed);
@@ -157,24 +210,24 @@ class Race {
   #won(winner: net.Socket): void {
     clearTimeout(this.#timer);
     this.#waiting = [];
-    this.#failures.length = 0;
-    for (const socket of this.#attempts) if (socket !== winner) socket.destroy();
-    this.#attempts.clear();
-    this.#attempts.add(winner);
+    this.#failures = [];
+    for (const socket of this.#sockets) if (socket !== winner) socket.destroy();
+    this.#sockets.clear();
+    this.#sockets.add(winner);
   }
 
   #combined(): Error {
     const [first] = this.#failures;
     if (first === undefined || this.#failures.length === 1) return first ?? new Error('no address answered');
-    const list = this.#failures.map(describeAttempt).join(', ');
     const error = new AggregateError(
       this.#failures,
-      `no address of ${this.#options.host} could be connected: ${list}`,
+      `no address of ${this.#options.host} could be connected: ${describeAttempts(this.attempts)}`,
     );
-    return Object.assign(error, { code: (first as NodeJS.ErrnoException).code });
+    return Object.assign(error, { code: codeOf(first) });
   }
 
   #fail(error: Error): void {
+    nameAddresses(error, this.attempts);
     this.#finish(error, null);
   }
 
@@ -187,25 +240,68 @@ class Race {
 
   #finish(error: Error | null, transport: Transport | null): void {
     if (this.#over) return;
-    this.#end(transport?.socket ?? null);
+    this.#end(transport);
     this.#done(error, transport);
   }
 
-  #end(keep: net.Socket | null): void {
+  #end(keep: Transport | null): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    for (const socket of this.#attempts) if (socket !== keep) socket.destroy();
-    this.#attempts.clear();
+    for (const socket of this.#sockets) if (socket !== keep?.socket) socket.destroy();
+    this.#sockets.clear();
   }
 }
 
-function describeAttempt(error: Error): string {
-  const { address, port, code, elapsedMs } = error as NodeJS.ErrnoException & {
-    address?: string;
-    port?: number;
-    elapsedMs?: number;
-  };
-  return `${address ?? '?'}:${String(port ?? '?')} ${code ?? error.message} after ${String(elapsedMs ?? 0)} ms`;
+/** For a message: each address, and what became of it. */
+export function describeAttempts(attempts: readonly DialAttempt[]): string {
+  return attempts
+    .map(({ address, port, code, ms }) => {
+      const place = port === null ? address : `${address}:${String(port)}`;
+      return `${place} ${code ?? 'no answer'} after ${String(ms)} ms`;
+    })
+    .join(', ');
+}
+
+/**
+ * Has an error say which addresses were tried, in `addresses` and in its message. An error of the caller's that is frozen stays as it
+ * is.
+ */
+function nameAddresses(error: unknown, attempts: DialAttempt[]): void {
+  attachTo(error, 'addresses', attempts);
+  const [first] = attempts;
+  if (first === undefined) return;
+  try {
+    const { message } = error as Error;
+    if (!message.includes(first.address))
+      (error as Error).message = `${message} (${describeAttempts(attempts)})`;
+  } catch {
+    // What went wrong counts for more than where.
+  }
+}
+
+/** What a peer that closes in the middle of a handshake has done. */
+export function closedWhileOpened(): Error {
+  return Object.assign(new Error('the peer closed the connection while it was opened'), {
+    code: 'ECONNRESET',
+  });
+}
+
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : 'ERR_CONNECT';
+}
+
+/** What a lookup gave, in either of its forms; null if any of it is no address: it would be dialled as something else. */
+function addressesOf(found: unknown): Address[] | null {
+  const list: unknown[] = Array.isArray(found) ? found : [found];
+  const addresses: Address[] = [];
+  for (const entry of list) {
+    const address = Array.isArray(found) ? (entry as { address?: unknown } | null)?.address : entry;
+    const family = typeof address === 'string' ? net.isIP(address) : 0;
+    if (family === 0) return null;
+    addresses.push({ address: address as string, family });
+  }
+  return addresses;
 }
 
 /** The families in turn, beginning with that of the first address: the resolver's order otherwise stays (RFC 8305 §4). */

@@ -1,29 +1,19 @@
 /**
- * One socket, as the rest of the library sees it: bytes come out of `onBytes`, bytes go in through `write`, and it ends once.
+ * One byte stream, as the rest of the library sees it: bytes come out of `onBytes`, bytes go in through `write`, and it ends once.
  *
- * It reads by `onread` into buffers that its handler names (half the CPU of 'data' events), writes corked until the end of the tick,
- * and keeps on reading after a failed write: the reply of a server that stopped listening lies in the receive queue. It knows no
- * HTTP, and what it calls never throws into the socket.
+ * A dialled socket is read by `onread` into buffers that the handler names (half the CPU of 'data' events), TLS over another transport
+ * by 'data', a stream of somebody else's as `GivenStream` says. All are written corked until the end of the tick, and read on after a
+ * failed write: the reply of a server that stopped listening lies in the receive queue. An end is one that came without an error. It
+ * knows no HTTP.
  */
 import type * as net from 'node:net';
+import type { Duplex } from 'node:stream';
+import { confirmEnd, isBrokenPipe, LostConnection } from './broken-line.js';
+import { GivenStream } from './given-stream.js';
+import { NOBODY } from './transport-handler.js';
+import type { TransportHandler } from './transport-handler.js';
 
-/** What happens on a transport. Each is called in the socket's own callback; none may throw. */
-export interface TransportHandler {
-  /**
-   * Where the next bytes shall be read into; null for the shared scratch buffer. Asked right after each `onBytes`.
-   */
-  target(): Uint8Array | null;
-  /** Bytes arrived. Unless `owned` they lie in the scratch buffer and are lent for the call. */
-  onBytes(bytes: Buffer, owned: boolean): void;
-  /** The peer sends no more (FIN, close_notify). Comes once, before `onClose`. */
-  onEnd(): void;
-  /** Everything written has been taken by the socket. */
-  onDrain(): void;
-  /** A write failed: nothing more can be sent, what arrives is still read. */
-  onWriteError(error: Error): void;
-  /** The socket is gone, with the error that ended it if there was one. Not called for `close()`. */
-  onClose(error: Error | null): void;
-}
+export type { TransportHandler } from './transport-handler.js';
 
 /** One read takes at most this much: larger buffers measured slower (they leave the CPU's cache). */
 export const READ_BYTES = 65_536;
@@ -38,18 +28,11 @@ const NOTHING = Buffer.alloc(0);
 
 const TRANSPORT: unique symbol = Symbol('transport');
 
+/** Called when a write was taken, or never will be. */
+type Taken = () => void;
+
 /** A socket that knows its transport. */
 type ManagedSocket = net.Socket & { [TRANSPORT]: Transport };
-
-/** The handler of a transport nobody uses: whatever happens on it ends it. */
-const NOBODY: TransportHandler = {
-  target: () => null,
-  onBytes() {},
-  onEnd() {},
-  onDrain() {},
-  onWriteError() {},
-  onClose() {},
-};
 
 export class Transport {
   /** Bytes received so far. */
@@ -67,7 +50,7 @@ export class Transport {
   // without reading. This one is kept alive for its reader; see docs/reliability.md.
   static readonly #destroySocket = function (this: ManagedSocket, error?: Error): ManagedSocket {
     const transport = this[TRANSPORT];
-    if (!transport.closed && isWriteError(error)) {
+    if (!transport.closed && isBrokenPipe(error)) {
       transport.#writeFailed(error);
     } else {
       transport.closed = true;
@@ -90,24 +73,26 @@ export class Transport {
     return more;
   };
 
-  static readonly #onDrain = function (this: ManagedSocket): void {
-    this[TRANSPORT].#handler.onDrain();
-  };
-
+  // For a record that TLS cannot read after the handshake, Node emits 'error' and leaves the socket open, deaf: it is dead.
   static readonly #onError = function (this: ManagedSocket, error: Error): void {
-    this[TRANSPORT].#error = error;
+    const transport = this[TRANSPORT];
+    transport.#error ??= error;
+    if (this.destroyed) return;
+    transport.#deliverBuffered();
+    transport.closed = true;
+    prototypeOf(this).destroy.call(this);
   };
 
   static readonly #onClose = function (this: ManagedSocket): void {
-    const transport = this[TRANSPORT];
-    const handler = transport.#handler;
-    transport.closed = true;
-    transport.#handler = NOBODY;
-    handler.onClose(transport.#error);
+    this[TRANSPORT].#gone(null);
   };
 
   #handler: TransportHandler = NOBODY;
   #socket: ManagedSocket | null = null;
+  /** The stream, where it is somebody else's. */
+  #given: GivenStream | null = null;
+  /** What TLS runs over. */
+  #under: Transport | null = null;
   #target: Uint8Array | null = null;
   #paused = false;
   /** The end has come; it is seen when the bytes before it were. */
@@ -115,20 +100,50 @@ export class Transport {
   #ended = false;
   #corked = false;
   #error: Error | null = null;
+  /** A writer was told to wait. */
+  #blocked = false;
+  /** Those who want to know when their write was taken, and null for each other write that is called back. */
+  #takers: (Taken | null)[] = [];
+  /** Who waits for everything to be taken, on a given stream. */
+  #flushed: Taken[] = [];
+  #unreffed = false;
   /** The `onread` option for `net.connect` or `tls.connect`; the socket is then given to `attach`. */
   readonly onread: net.OnReadOpts = {
     buffer: () => (this.#target = this.#handler.target()) ?? SCRATCH,
     callback: (count, buffer) => this.#received(count, buffer as Buffer),
   };
 
-  /** Takes over a socket that cannot have {@link onread}: TLS inside a tunnel, where Node ignores it. */
-  attachFlowing(socket: net.Socket): this {
+  /** Takes over TLS that runs over another transport. Node ignores {@link onread} there. */
+  attachOver(under: Transport, socket: net.Socket): this {
+    this.#under = under;
     socket.on('data', (bytes: Buffer) => {
       this.bytesReceived += bytes.length;
       this.#handler.onBytes(bytes, true);
       if (this.#endPushed) this.#finishWhenRead();
     });
     return this.attach(socket);
+  }
+
+  /**
+   * Takes over a stream that somebody else made. It is paused until {@link resume}.
+   *
+   * @throws TypeError unless it is an open Duplex of bytes that no other transport uses
+   */
+  attachGiven(stream: unknown): this {
+    this.#paused = true;
+    this.#given = new GivenStream(stream, {
+      onBytes: (bytes) => {
+        this.bytesReceived += bytes.length;
+        this.#handler.onBytes(bytes, true);
+      },
+      onEnd: () => {
+        this.#ended = true;
+        this.#handler.onEnd();
+      },
+      onWriteError: (error) => this.#writeFailed(error),
+      onClose: (error) => this.#gone(error),
+    });
+    return this;
   }
 
   /** Takes over a socket made with {@link onread}. */
@@ -139,20 +154,34 @@ export class Transport {
     // oxlint-disable typescript/unbound-method -- they are written for the socket as `this`
     managed.destroy = Transport.#destroySocket;
     managed.push = Transport.#pushSocket;
-    managed.on('drain', Transport.#onDrain).on('error', Transport.#onError).on('close', Transport.#onClose);
+    managed.on('error', Transport.#onError).on('close', Transport.#onClose);
     // oxlint-enable typescript/unbound-method
     return this;
   }
 
-  get socket(): net.Socket {
-    return this.#socket as net.Socket;
+  /** The stream that is read and written: a socket, TLS, or what was given. */
+  get socket(): Duplex {
+    return this.#given?.stream ?? (this.#socket as net.Socket);
+  }
+
+  /** What ended it; null when nothing did, or nobody says. */
+  get failure(): Error | null {
+    return this.#error ?? this.#under?.failure ?? null;
+  }
+
+  /** The address of whom it is connected to, as far as the stream tells one. */
+  get remoteAddress(): string | null {
+    const { remoteAddress } = this.socket as { remoteAddress?: unknown };
+    if (typeof remoteAddress === 'string') return remoteAddress;
+    return this.#under?.remoteAddress ?? null;
   }
 
   /** The descriptor of the socket; -1 where the platform shows none, and once it is closed. */
   get descriptor(): number {
     // Node shows descriptors of its own handles only here.
-    const { _handle: handle } = this.socket as { _handle?: { fd?: number } | null };
-    return this.closed ? -1 : (handle?.fd ?? -1);
+    const { _handle: handle } = this.socket as { _handle?: { fd?: unknown } | null };
+    const fd = this.closed ? -1 : handle?.fd;
+    return typeof fd === 'number' ? fd : -1;
   }
 
   /** Who is told what happens; null for nobody. */
@@ -160,7 +189,7 @@ export class Transport {
     this.#handler = handler ?? NOBODY;
   }
 
-  /** Whether the peer's end has been seen. */
+  /** Whether the peer's end has been seen, which an error or a close is not. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -175,67 +204,82 @@ export class Transport {
     return this.socket.writableLength;
   }
 
-  /** Keeps the process alive. */
-  ref(): void {
-    this.socket.ref();
-  }
-
-  /** Lets the process end. */
-  unref(): void {
-    this.socket.unref();
-  }
-
   /** Stops reading; the peer is held back by TCP. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.socket.pause();
+    if (this.#given === null) this.socket.pause();
+    else this.#given.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.socket.resume();
+    if (this.#given === null) this.socket.resume();
+    else this.#given.resume();
+  }
+
+  /** Has the process live as long as the connection, which it does from the beginning. */
+  ref(): void {
+    if (!this.#unreffed) return;
+    this.#unreffed = false;
+    this.#setRef('ref');
+  }
+
+  /** Lets the process end although the connection is open. */
+  unref(): void {
+    if (this.#unreffed || this.closed) return;
+    this.#unreffed = true;
+    this.#setRef('unref');
   }
 
   /** Writes now what is a whole message: one system call, no cork. */
   send(text: string): void {
     if (!this.#canWrite()) return;
     this.bytesSent += text.length;
-    this.socket.write(text, 'latin1');
+    this.#put(text, null);
   }
 
   /**
    * Writes with whatever else is written in this tick and the microtasks behind it.
    *
+   * @param taken - called once, never in this call, when the socket has taken the bytes or never will
    * @returns false when the writer should wait for `onDrain`
    */
-  write(data: string | Uint8Array, taken?: () => void): boolean {
+  write(data: string | Uint8Array, taken?: Taken): boolean {
     if (!this.#canWrite()) {
-      taken?.();
+      if (taken !== undefined) process.nextTick(taken);
       return true;
     }
-    const socket = this.socket;
     this.bytesSent += data.length;
     if (!this.#corked) {
       this.#corked = true;
-      socket.cork();
+      this.socket.cork();
       // Behind the microtasks, so that a body piece that a generator has ready goes out with the head, and behind what they put off in
       // turn: an encoder hands on what it staged.
       queueMicrotask(() => process.nextTick(flushLast, this));
     }
-    if (typeof data === 'string') socket.write(data, 'latin1');
-    else socket.write(data, taken);
-    if (socket.writableLength >= HIGH_WATER_BYTES) this.flush();
+    this.#put(data, taken ?? null);
+    if (this.pendingBytes >= HIGH_WATER_BYTES) this.flush();
     // Not write()'s own answer: that is false even after everything was taken at once.
-    return socket.writableLength < HIGH_WATER_BYTES;
+    if (this.pendingBytes < HIGH_WATER_BYTES) return true;
+    this.#blocked = true;
+    return false;
   }
 
   /** Calls back once everything written so far has been taken by the socket, or cannot be. */
   onceFlushed(callback: () => void): void {
     this.flush();
     if (this.pendingBytes === 0 || !this.#canWrite()) callback();
-    else this.socket.write(NOTHING, callback);
+    else if (this.#given === null) this.socket.write(NOTHING, callback);
+    else this.#flushed.push(callback);
+  }
+
+  /** Sends the end, behind everything written. `done` hears of the error if that fails. */
+  end(done: (error?: Error | null) => void): void {
+    this.flush();
+    if (this.writeError !== null || this.closed) done(this.writeError ?? new LostConnection());
+    else this.socket.end((error?: Error | null) => done(this.writeError ?? error));
   }
 
   /** Hands everything written so far to the socket. */
@@ -245,20 +289,9 @@ export class Transport {
     this.socket.uncork();
   }
 
-  /**
-   * Tells an orderly end from a reset that libuv reported as one (data and RST in one poll): a write of no bytes fails after a reset.
-   * Over TLS the two look alike.
-   */
+  /** Tells an orderly end from a reset that was reported as one; null for an orderly one. */
   confirmEnd(done: (error: Error | null) => void): void {
-    if (this.closed || 'encrypted' in this.socket) {
-      done(null);
-    } else if (this.writeError !== null) {
-      done(cameBehindEnd(this.writeError) ? null : this.writeError);
-    } else {
-      this.socket.write(NOTHING, (error) => {
-        done(error && !cameBehindEnd(error) ? error : null);
-      });
-    }
+    confirmEnd(this, done);
   }
 
   /** Closes at once. The handler hears nothing more. */
@@ -266,7 +299,9 @@ export class Transport {
     this.#handler = NOBODY;
     if (this.closed) return;
     this.closed = true;
-    this.socket.destroy();
+    if (this.#given === null) this.#socket?.destroy();
+    else this.#given.destroy();
+    if (this.#takers.length + this.#flushed.length > 0) process.nextTick(() => this.#releaseTakers());
   }
 
   #canWrite(): boolean {
@@ -289,21 +324,82 @@ export class Transport {
 
   /** While a flowing socket is paused, bytes wait in it that came before its end. */
   #finishWhenRead(): void {
-    if (this.#ended || this.socket.readableLength > 0) return;
+    if (this.#ended || this.#error !== null || this.socket.readableLength > 0) return;
     this.#ended = true;
     this.#handler.onEnd();
   }
 
+  /** Hands on what waits in the stream: it came before the error that ends it. */
+  #deliverBuffered(): void {
+    if (this.#under === null) return;
+    const handler = this.#handler;
+    this.socket.removeAllListeners('data');
+    for (;;) {
+      const bytes = this.socket.read() as Buffer | null;
+      if (bytes === null) return;
+      this.bytesReceived += bytes.length;
+      handler.onBytes(bytes, true);
+    }
+  }
+
+  /** To the stream; called back only where somebody has to know, as that costs. */
+  #put(data: string | Uint8Array, taken: Taken | null): void {
+    if (this.#given !== null) {
+      this.#takers.push(taken);
+      this.#given.write(data, this.#onTaken);
+      return;
+    }
+    const socket = this.socket;
+    const called = taken !== null || this.#blocked || socket.writableLength + data.length >= HIGH_WATER_BYTES;
+    if (called) this.#takers.push(taken);
+    if (typeof data === 'string') socket.write(data, 'latin1', called ? this.#onTaken : undefined);
+    else socket.write(data, called ? this.#onTaken : undefined);
+  }
+
+  /** The oldest write that is called back is taken. Node's 'drain' is not used: it comes only if Node's own mark was passed. */
+  readonly #onTaken = (error?: Error | null): void => {
+    // Before the taker, who may write the next piece; Node tells the socket of it only behind this.
+    if (error instanceof Error && isBrokenPipe(error)) this.#writeFailed(error);
+    this.#takers.shift()?.();
+    if (this.pendingBytes > 0) return;
+    const flushed = this.#flushed;
+    if (flushed.length > 0) {
+      this.#flushed = [];
+      for (const callback of flushed) callback();
+    }
+    if (!this.#blocked || !this.#canWrite()) return;
+    this.#blocked = false;
+    this.#handler.onDrain();
+  };
+
+  #releaseTakers(): void {
+    const waiting = [...this.#takers, ...this.#flushed];
+    this.#takers = [];
+    this.#flushed = [];
+    for (const callback of waiting) callback?.();
+  }
+
   #writeFailed(error: Error): void {
-    if (this.writeError !== null) return;
+    if (this.writeError !== null || this.closed) return;
     this.writeError = error;
     this.#handler.onWriteError(error);
+    if (this.#given !== null) this.#releaseTakers();
   }
-}
 
-/** Linux has another error for a reset that followed a FIN, as when a server has answered and closed without reading. */
-function cameBehindEnd(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'EPIPE' && process.platform === 'linux';
+  #gone(error: Error | null): void {
+    const handler = this.#handler;
+    this.#error ??= error;
+    this.closed = true;
+    this.#handler = NOBODY;
+    handler.onClose(this.failure);
+    this.#releaseTakers();
+  }
+
+  #setRef(call: 'ref' | 'unref'): void {
+    if (this.#under !== null) this.#under[call]();
+    if (this.#given === null) (this.socket as net.Socket)[call]();
+    else this.#given.setRef(call);
+  }
 }
 
 function flushLast(transport: Transport): void {
@@ -316,8 +412,4 @@ function flush(transport: Transport): void {
 
 function prototypeOf(socket: ManagedSocket): net.Socket {
   return Object.getPrototypeOf(socket) as net.Socket;
-}
-
-function isWriteError(error: (Error & { syscall?: string }) | undefined): error is Error {
-  return error?.syscall === 'write' || error?.syscall === 'writev';
 }

@@ -62,9 +62,10 @@ async function expectToExist(span: string): Promise<void> {
   const named = /^(?:new )?(\w+)(?:\.(\w+)|\[(Symbol\.\w+)\])?(\()?/.exec(span);
   const [, owner = '', member, symbol, call] = named ?? [];
   if (owner === 'options' || owner === 'requestOptions') {
-    const source = declarations(
-      owner === 'options' ? 'opening/connection-options' : 'request/request-options',
-    );
+    const source =
+      owner === 'options'
+        ? declarations('opening/connection-options') + declarations('opening/tls-options')
+        : declarations('request/request-options');
     expect(source, span).to.match(new RegExp(`^ +${String(member)}\\?: `, 'm'));
     return;
   }

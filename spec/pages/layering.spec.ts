@@ -158,6 +158,7 @@ describe('lib/transport', () => {
             'node:dns',
             'node:stream',
             'errors',
+            'exception',
             'options',
           ]),
       );

@@ -3,10 +3,13 @@
  *
  * It opens what a spec asks for and closes it after the test. It checks nothing.
  */
+import * as net from 'node:net';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import { HTTPConnection, HTTPSConnection } from '../../lib/index.js';
 import type { HTTPConnectionOptions } from '../../lib/index.js';
+import { duplexPair } from './duplex-pair.js';
 import { authority, rawServer, rawTLSServer } from './raw-server.js';
 import type { RawServer, RawServerOptions, Script } from './raw-server.js';
 
@@ -54,6 +57,56 @@ export const TUNNEL: Way = {
     return closedAfterTest(connection);
   },
 };
+
+/** A stream in memory in the place of a socket. */
+export const DUPLEX: Way = {
+  name: 'a stream in memory',
+  serve: rawServer,
+  connect: (server, options) => {
+    const given = { ...options, createConnection: () => lineTo(server) };
+    return Promise.resolve(closedAfterTest(new HTTPConnection('in.memory', 80, given)));
+  },
+};
+
+/** TLS over such a stream. */
+export const TLS_OVER_DUPLEX: Way = {
+  name: 'TLS over a stream in memory',
+  serve: rawTLSServer,
+  connect: (server, options) => {
+    const given = { ...options, context: TRUSTING, createConnection: () => lineTo(server) };
+    return Promise.resolve(closedAfterTest(new HTTPSConnection('localhost', 443, given)));
+  },
+};
+
+/** A tunnel through a proxy that is reached by such a stream, and TLS in it. */
+export const TUNNEL_OVER_DUPLEX: Way = {
+  name: 'TLS in a tunnel over a stream in memory',
+  serve: rawTLSServer,
+  connect: async (server, options) => {
+    const proxy = await proxyTo(server);
+    const given = { ...options, context: TRUSTING, createConnection: () => lineTo(proxy) };
+    const connection = new HTTPSConnection('proxy.memory', 3128, given);
+    connection.setTunnel('localhost', 443);
+    return closedAfterTest(connection);
+  },
+};
+
+/** A socket of the caller's own making in the place of a dial. */
+export const GIVEN_SOCKET: Way = {
+  name: 'a socket that was given',
+  serve: rawServer,
+  connect: (server, options) => {
+    const given = { ...options, createConnection: () => net.connect(server.port, '127.0.0.1') };
+    return Promise.resolve(closedAfterTest(new HTTPConnection('127.0.0.1', server.port, given)));
+  },
+};
+
+/** A line in memory to a server: the client's end. */
+export function lineTo(server: RawServer): Duplex {
+  const [client, remote] = duplexPair();
+  server.adopt(remote as unknown as Socket);
+  return client;
+}
 
 /** A proxy whose tunnels all end at this server, in its own process: nothing stands between that could lose bytes. */
 export function proxyTo(server: RawServer, options: RawServerOptions = {}): Promise<RawServer> {
