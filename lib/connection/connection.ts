@@ -56,10 +56,8 @@ export class HTTPConnection extends Endpoint {
    */
   constructor(host: string, port?: number | null, options: HTTPConnectionOptions = {}) {
     super(host, port, options);
-    this.#settings = {
-      blocksize: this.blocksize,
-      defaultCharset: this.options.defaultCharset ?? 'iso-8859-1',
-    };
+    const { defaultCharset = 'iso-8859-1' } = this.options;
+    this.#settings = { blocksize: this.blocksize, defaultCharset };
     this.#keeper = new LinkKeeper({
       limits: this.limits,
       plan: () => this.planConnection(),
