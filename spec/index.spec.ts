@@ -52,6 +52,23 @@ type Named = [
   Trailers,
 ];
 
+/** The options that may not be given as `undefined`. */
+type Strict<Options> = { [Name in keyof Options]: undefined } extends Options ? never : Options;
+
+/** Every option may be undefined, also for programs under `exactOptionalPropertyTypes`: this does not compile otherwise. */
+type Undefinable = [
+  Strict<ChunkedDecoderOptions>,
+  Strict<ChunkedEncoderOptions>,
+  Strict<DrainOptions>,
+  Strict<HTTPConnectionOptions>,
+  Strict<HTTPSConnectionOptions>,
+  Strict<LimitOverrides>,
+  Strict<RequestOptions>,
+  Strict<Timeouts>,
+  Strict<TLSOptions>,
+];
+const undefinable: Undefinable extends readonly never[] ? true : false = true;
+
 const CLASSES = [
   'HTTPConnection',
   'HTTPSConnection',
@@ -125,6 +142,10 @@ describe('the package', () => {
     const own = new millrace.HTTPConnection('example.org');
     for (const name of ['host', 'port', 'blocksize', 'state', 'socket', 'debugLevel', 'autoOpen'])
       expect(name in own, name).to.equal(true);
+  });
+
+  it('lets every option be undefined', () => {
+    expect(undefinable).to.equal(true);
   });
 
   it('names its types', () => {

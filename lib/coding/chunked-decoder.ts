@@ -5,15 +5,18 @@ import { Transform } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { BadChunk } from '../errors.js';
 import { resolveLimits } from '../limits.js';
-import type { Limits } from '../limits.js';
+import type { LimitOverrides } from '../limits.js';
+import { namesOf, readOptions } from '../options.js';
 import { HTTPMessage, messageOf } from '../fields/message.js';
 import { ChunkedReader } from '../protocol/chunked.js';
 
 /** Options of {@link ChunkedDecoder}. */
 export interface ChunkedDecoderOptions {
   /** Overrides of the bounds on size lines, extensions and trailers. */
-  limits?: Partial<Limits> | undefined;
+  limits?: LimitOverrides | undefined;
 }
+
+const NAMES = namesOf<ChunkedDecoderOptions>({ limits: true });
 
 /**
  * Decodes a chunked body (RFC 9112 §7.1) as strictly as responses are read.
@@ -25,10 +28,10 @@ export class ChunkedDecoder extends Transform {
   readonly #reader: ChunkedReader;
   #trailers = new HTTPMessage();
 
-  /** @throws TypeError for an unknown or unusable limit */
-  constructor(options: ChunkedDecoderOptions = {}) {
+  /** @throws TypeError for an unknown option, and an unknown or unusable limit */
+  constructor(options?: ChunkedDecoderOptions) {
     super();
-    this.#reader = new ChunkedReader(resolveLimits(options.limits));
+    this.#reader = new ChunkedReader(resolveLimits(readOptions(options, NAMES).limits));
   }
 
   /** The trailer fields; empty until the last of them was read. */

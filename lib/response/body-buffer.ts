@@ -111,7 +111,8 @@ export class BodyBuffer {
 
   fail(error: Error): void {
     if (this.complete || this.failure !== null) return;
-    this.failure = error;
+    // How much had come, which who found the cut does not count.
+    this.failure = error instanceof IncompleteRead ? error.forCall(EMPTY, this.receivedBytes) : error;
     this.#endWait();
   }
 

@@ -123,6 +123,11 @@ describe('ChunkedDecoder', () => {
     }
   });
 
+  it('refuses options that are none, and names that are not known', () => {
+    expect(() => new ChunkedDecoder(null as unknown as object)).to.throw(TypeError, 'options must be an object, got null');
+    expect(() => new ChunkedDecoder({ limit: {} } as object)).to.throw(TypeError, "did you mean 'limits'?");
+  });
+
   it('refuses limits that are none', () => {
     for (const limits of [
       { lineBytes: -1 },

@@ -4,7 +4,7 @@
  */
 import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
-import { HTTPConnection } from '../../lib/index.js';
+import { HTTPConnection, NotConnected } from '../../lib/index.js';
 import type { HTTPResponse, RequestBody } from '../../lib/index.js';
 import { generatorBody, silentBody, streamBody } from '../support/body-sources.js';
 import { OK, rawServer } from '../support/raw-server.js';
@@ -30,6 +30,10 @@ class Aborter extends AbortController {
   override abort(): void {
     super.abort(this.reason);
   }
+}
+
+function fails(): never {
+  throw new Error('a member that throws');
 }
 
 async function expectUsable(connection: HTTPConnection): Promise<void> {
@@ -293,6 +297,34 @@ describe('an AbortSignal', () => {
     aborter.abort();
     for (const error of await Promise.all(heads)) expect(error).to.equal(aborter.reason);
     expect(aborter.listeners).to.equal(0);
+  });
+
+  it("is never written to, whatever its reason is: not even an exception of this library's", async () => {
+    const server = await TCP.serve(serve);
+    const throwing = new Proxy(new Error('a proxy'), {
+      get: (_, name) => (name === 'then' ? undefined : fails()),
+      set: fails,
+      getPrototypeOf: fails,
+      defineProperty: fails,
+    });
+    const reasons: unknown[] = [new NotConnected('mine'), Object.freeze(new Error('frozen')), throwing];
+    for (const reason of reasons) {
+      const aborter = new AbortController();
+      const told = await Promise.all(
+        ['/', '/2'].map(async (url) => {
+          const connection = await TCP.connect(server);
+          await connection.request('GET', url, null, {}, { signal: aborter.signal });
+          const head = rejection(connection.getResponse());
+          setImmediate(() => {
+            aborter.abort(reason);
+          });
+          return head;
+        }),
+      );
+      for (const error of told) expect(error === reason).to.equal(true);
+    }
+    expect((reasons[0] as NotConnected).message).to.equal('mine');
+    for (const reason of reasons.slice(0, 2)) expect(reason).not.to.have.property('method');
   });
 
   it('ends the tunnel with the connection', async () => {

@@ -243,6 +243,33 @@ describe('a body cut short', () => {
   });
 });
 
+describe('the message of a body cut short', () => {
+  async function cutBehind(bytes: number): Promise<HTTPResponse> {
+    const server = await rawServer((socket) => {
+      socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n${'x'.repeat(bytes)}`);
+    });
+    const connection = connectionTo(server);
+    await connection.request('GET', '/cut');
+    return connection.getResponse();
+  }
+
+  it('says how many bytes had come in all, and how many of them the failing call had', async () => {
+    const response = await cutBehind(40);
+    await response.readbytes(10);
+    const { message } = await rejection<Error>(response.readall());
+    expect(message).to.contain('(40 bytes had come, 30 of them to this call, 60 more expected)');
+    const first = await cutBehind(40);
+    expect((await rejection<Error>(first.readall())).message).to.contain('(40 bytes read, 60 more expected)');
+  });
+
+  it('says it of a stream too, whose pieces went before', async () => {
+    const response = await cutBehind(40);
+    response.resume();
+    const [error] = (await once(response, 'error')) as [Error];
+    expect(error.message).to.contain('(40 bytes had come, 60 more expected)');
+  });
+});
+
 describe('a connection that is reset within a body', () => {
   const TABLE = [
     { name: 'with a length', head: LENGTH_HEAD },
