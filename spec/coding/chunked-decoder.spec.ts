@@ -124,7 +124,10 @@ describe('ChunkedDecoder', () => {
   });
 
   it('refuses options that are none, and names that are not known', () => {
-    expect(() => new ChunkedDecoder(null as unknown as object)).to.throw(TypeError, 'options must be an object, got null');
+    expect(() => new ChunkedDecoder(null as unknown as object)).to.throw(
+      TypeError,
+      'options must be an object, got null',
+    );
     expect(() => new ChunkedDecoder({ limit: {} } as object)).to.throw(TypeError, "did you mean 'limits'?");
   });
 
