@@ -256,10 +256,10 @@ describe('the message of a body cut short', () => {
   it('says how many bytes had come in all, and how many of them the failing call had', async () => {
     const response = await cutBehind(40);
     await response.readbytes(10);
-    const { message } = await rejection<Error>(response.readall());
+    const { message } = await rejection(response.readall());
     expect(message).to.contain('(40 bytes had come, 30 of them to this call, 60 more expected)');
     const first = await cutBehind(40);
-    expect((await rejection<Error>(first.readall())).message).to.contain('(40 bytes read, 60 more expected)');
+    expect((await rejection(first.readall())).message).to.contain('(40 bytes read, 60 more expected)');
   });
 
   it('says it of a stream too, whose pieces went before', async () => {
