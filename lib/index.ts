@@ -43,6 +43,8 @@ export type { LimitOverrides, Limits } from './limits.js';
 export { HTTPMessage } from './fields/message.js';
 export type { HeadersInit, InformationalResponse } from './fields/message.js';
 export { parseHeaders } from './fields/parse-headers.js';
+export type { Timings } from './timing.js';
+export type { RequestStart } from './exchange/record.js';
 export type { ConnectionState } from './protocol/exchange-table.js';
 export type { RequestBody } from './request/body.js';
 export type { RequestOptions } from './request/request-options.js';

@@ -62,6 +62,7 @@ export class HTTPConnection extends Endpoint {
       limits: this.limits,
       plan: () => this.planConnection(),
       mayDial: () => this.autoOpen,
+      facts: () => this.linkFacts(),
       onConnected: (socket) => {
         this.onConnected(socket as net.Socket);
       },

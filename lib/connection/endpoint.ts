@@ -149,6 +149,13 @@ export abstract class Endpoint {
     );
   }
 
+  /** @internal Whom a link reaches, for whoever watches. */
+  protected linkFacts(): { host: string; port: number; proxy: string | null } {
+    const tunnel = this.#tunnel;
+    if (tunnel === null) return { host: this.host, port: this.port, proxy: null };
+    return { host: tunnel.host, port: tunnel.port, proxy: formatAuthority(this.host, this.port) };
+  }
+
   /** @internal The beginning of a request, checked. */
   protected draftRequest(
     method: string,

@@ -7,12 +7,14 @@
 import type { Duplex } from 'node:stream';
 import { Clock } from '../exchange/clock.js';
 import { Link } from '../exchange/link.js';
+import type { LinkFacts } from '../exchange/link.js';
 import type { Dial, LinkSource, LinkUser } from '../exchange/link-source.js';
 import { NotConnected, TimeoutError } from '../errors.js';
 import type { Limits } from '../limits.js';
 import { Connector } from '../opening/connector.js';
 import type { ConnectPlan } from '../opening/connector.js';
 import type { CloseReason } from '../protocol/exchange-table.js';
+import { turnTime } from '../timing.js';
 import { afterPoll } from '../transport/poll-barrier.js';
 
 export interface LinkKeeperOptions {
@@ -21,6 +23,8 @@ export interface LinkKeeperOptions {
   plan: () => ConnectPlan;
   /** Whether a closed connection may be dialled again by a request. */
   mayDial: () => boolean;
+  /** Whom the link reaches, for whoever watches. */
+  facts: () => Omit<LinkFacts, 'ms'>;
   /** A socket was opened. */
   onConnected: (socket: Duplex) => void;
   /** Nothing of this exchange is needed any more. */
@@ -146,6 +150,7 @@ export class LinkKeeper implements LinkSource {
     this.#waiting.add(user);
     let connector = this.#connector;
     if (connector === null) {
+      const dialledAt = turnTime();
       let plan: ConnectPlan;
       try {
         plan = this.#options.plan();
@@ -162,7 +167,10 @@ export class LinkKeeper implements LinkSource {
           });
           return;
         }
-        const link = new Link(transport, this.#options.limits);
+        const link = new Link(transport, this.#options.limits, {
+          ...this.#options.facts(),
+          ms: turnTime() - dialledAt,
+        });
         this.link = link;
         this.#options.onConnected(transport.socket);
         this.#settle((each) => {

@@ -23,6 +23,7 @@ import type { TimedExchange } from './exchange-clock.js';
 import type { Link, Receiver } from './link.js';
 import { LinkHold } from './link-hold.js';
 import type { Dial, LinkSource, LinkUser } from './link-source.js';
+import { ExchangeRecord } from './record.js';
 import { Receiving } from './receiving.js';
 import { Sending } from './sending.js';
 import type { SendingOwner } from './sending.js';
@@ -33,6 +34,8 @@ export interface ExchangeSettings {
   debugLevel: number;
   /** For interim responses, unless the request has its own. */
   onInformational: ((response: InformationalResponse) => void) | undefined;
+  /** When the request was made, if that was before this attempt. */
+  madeAt?: number | undefined;
 }
 
 /** How a failure is told: whether unread bytes are given up, and whether the error may say which exchange it ended. */
@@ -57,6 +60,7 @@ export class Exchange
   readonly scope: AsyncResource = new AsyncResource('HTTPEXCHANGE', { requireManualDestroy: true });
   readonly sending: Sending;
   readonly receiving: Receiving;
+  readonly timing: ExchangeRecord;
   /** What ended it, if it failed, and whether a pending call was told. */
   failure: { error: unknown; reported: boolean } | null = null;
   /** Whether it is over. The response may still have to be read. */
@@ -73,6 +77,7 @@ export class Exchange
     this.method = plan.method;
     this.url = plan.url;
     this.debugLevel = settings.debugLevel;
+    this.timing = new ExchangeRecord(!plan.raw, settings.madeAt);
     this.#hold = new LinkHold(source, this);
     this.#clock = settings.timeouts === null ? null : new ExchangeClock(settings.timeouts, this);
     this.#clock?.start('total');
@@ -81,6 +86,19 @@ export class Exchange
   }
 
   // Of whoever began it.
+
+  /** What the channels call this attempt; 0 when nobody watches. */
+  get id(): number {
+    return this.timing.id;
+  }
+
+  get reused(): boolean {
+    return this.#hold.reused;
+  }
+
+  get remoteAddress(): string | null {
+    return this.link?.remoteAddress ?? null;
+  }
 
   /** Prepares what has to be waited for, then asks for a link. */
   begin(): void {
@@ -157,10 +175,7 @@ export class Exchange
     if (this.switched) return `HTTP ended with the response to ${last}; detach() or close() first`;
     if (this.sending.busy)
       return `the body of ${last} is still being sent; await request() first, or close()`;
-    const pending = this.response?.pendingBytes;
-    if (pending === 0 || pending === undefined) return null;
-    const unread = pending === null ? 'an unknown number of' : String(pending);
-    return `the response to ${last} has ${unread} unread bytes; read it to its end, drain() or destroy() it first`;
+    return this.receiving.whyUnread(last);
   }
 
   /** Bytes that `send` brings, behind what is being sent. */
@@ -205,7 +220,9 @@ export class Exchange
     this.#hold.take(link);
     if (this.raw) link.beginRaw(this);
     else link.begin(this, this.method, this.#clock !== null);
-    this.sending.begin(link.transport, this.#plan.head);
+    const head = this.timing.start(this, link, this.#hold.dialled, this.#plan.head);
+    // A subscriber may have ended it.
+    if (this.failure === null) this.sending.begin(link.transport, head);
   }
 
   fail(error: unknown): void {
@@ -219,6 +236,7 @@ export class Exchange
   }
 
   onSent(): void {
+    if (this.sending.state === 'sent') this.timing.sent();
     this.#settle();
   }
 
@@ -247,6 +265,7 @@ export class Exchange
 
   onHead(head: ResponseHead, framing: Framing): BodySink {
     this.#clock?.stop('response');
+    this.timing.head(head);
     this.#keepAlive = framing.keepAlive && !this.#plan.closes;
     const { sending } = this;
     const response = this.receiving.onHead(head, framing, this, this);
@@ -262,6 +281,7 @@ export class Exchange
   }
 
   onEndOfResponse(trailers: string[]): void {
+    this.timing.received();
     this.receiving.end(trailers);
     this.#settle();
   }
@@ -373,6 +393,7 @@ export class Exchange
     this.#clock?.clear();
     if (this.#onAbort !== null) this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
     this.#onAbort = null;
+    this.timing.over(this.#hold, this.failure);
     this.sending.stop();
     this.sending.forget();
     if (this.raw || this.response?.pendingBytes === 0) this.#hold.consumed();

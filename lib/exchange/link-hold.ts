@@ -21,6 +21,10 @@ export class LinkHold {
 
   readonly #source: LinkSource;
   readonly #user: LinkUser;
+  /** Whether the link was opened for it. */
+  get dialled(): boolean {
+    return this.#dial !== null;
+  }
   #dial: Dial | null = null;
   #over = false;
   #consumed = false;

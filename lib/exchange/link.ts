@@ -8,11 +8,13 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { IncompleteRead } from '../errors.js';
 import type { Limits } from '../limits.js';
+import { CHANNELS } from '../channels.js';
 import type { CloseReason } from '../protocol/exchange-table.js';
 import type { Framing } from '../protocol/framing.js';
 import { ResponseParser } from '../protocol/response-parser.js';
 import type { ResponseHandler, ResponseHead } from '../protocol/response-parser.js';
 import type { BodySink } from '../response/body-sink.js';
+import { turnTime } from '../timing.js';
 import { READ_BYTES } from '../transport/transport.js';
 import type { Transport, TransportHandler } from '../transport/transport.js';
 
@@ -32,6 +34,17 @@ export interface Receiver {
   onUnfit(reason: CloseReason): void;
 }
 
+/** Whom a link reaches and how, for whoever watches. */
+export interface LinkFacts {
+  /** The server, also behind a proxy. */
+  host: string;
+  port: number;
+  /** The proxy's host and port; null for none. */
+  proxy: string | null;
+  /** Milliseconds that it took to open. */
+  ms: number;
+}
+
 /** Who is told when a link is gone. */
 export interface LinkWatcher {
   onLinkClosed(link: Link): void;
@@ -45,7 +58,10 @@ const SLAB_REST_BYTES = 16_384;
 
 const EMPTY = Buffer.alloc(0);
 
+let lastId = 0;
+
 export class Link implements TransportHandler, ResponseHandler {
+  readonly id: number = ++lastId;
   readonly transport: Transport;
   /** Why it was closed; null while it is open. */
   closeReason: CloseReason | null = null;
@@ -60,6 +76,10 @@ export class Link implements TransportHandler, ResponseHandler {
   /** When bytes last came, by `performance.now()`; only kept for an exchange with a clock. */
   lastBytesAt = 0;
 
+  /** The peer's address; null where there is none, as on a stream that was given. */
+  readonly remoteAddress: string | null;
+
+  readonly #openedAt: number = turnTime();
   readonly #parser: ResponseParser;
   #user: Receiver | null = null;
   #sink: BodySink | null = null;
@@ -73,10 +93,12 @@ export class Link implements TransportHandler, ResponseHandler {
   #moreWaits = false;
   #targetBytes = READ_BYTES;
 
-  constructor(transport: Transport, limits: Readonly<Limits>) {
+  constructor(transport: Transport, limits: Readonly<Limits>, facts: LinkFacts) {
     this.transport = transport;
+    this.remoteAddress = transport.remoteAddress;
     this.#parser = new ResponseParser('', limits, this);
     transport.handler = this;
+    if (CHANNELS.connectionOpen.hasSubscribers) this.#publishOpen(facts);
   }
 
   /** Whether it can carry a request: open both ways, and nothing unexpected was seen on it. */
@@ -294,6 +316,19 @@ export class Link implements TransportHandler, ResponseHandler {
     this.#sink = null;
     this.#slab = null;
     this.watcher?.onLinkClosed(this);
+    if (CHANNELS.connectionClose.hasSubscribers) this.#publishClose(reason);
+  }
+
+  #publishOpen({ host, port, proxy, ms }: LinkFacts): void {
+    const { id, remoteAddress: address } = this;
+    const tls = 'encrypted' in this.transport.socket;
+    CHANNELS.connectionOpen.publish({ id, host, port, address, tls, proxy, ms });
+  }
+
+  #publishClose(reason: CloseReason): void {
+    const { id, exchanges: requests } = this;
+    const ms = turnTime() - this.#openedAt;
+    CHANNELS.connectionClose.publish({ id, reason, requests, ...this.transport.progress, ms });
   }
 }
 

@@ -48,6 +48,14 @@ export class Receiving {
     return this.state === 'awaited' || this.state === 'body';
   }
 
+  /** What a new request would have to step over, as a sentence; null when that is nothing. */
+  whyUnread(last: string): string | null {
+    const pending = this.response?.pendingBytes;
+    if (pending === 0 || pending === undefined) return null;
+    const unread = pending === null ? 'an unknown number of' : String(pending);
+    return `the response to ${last} has ${unread} unread bytes; read it to its end, drain() or destroy() it first`;
+  }
+
   /** Settles with the response. May be asked for once. */
   head(): Promise<HTTPResponse> {
     this.claimed = true;

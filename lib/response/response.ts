@@ -14,12 +14,19 @@ import { HTTPMessage, messageOf } from '../fields/message.js';
 import { MAX_MS, namesOf, readOptions } from '../options.js';
 import type { Framing } from '../protocol/framing.js';
 import type { ResponseHead } from '../protocol/response-parser.js';
+import type { Timings } from '../timing.js';
 
 /** What a response knows of its request and its connection. */
 export interface ResponseContext {
   method: string;
   url: string;
   debugLevel: number;
+  /** Whether the connection had carried a request before. */
+  readonly reused: boolean;
+  /** The peer's address; null where there is none. */
+  readonly remoteAddress: string | null;
+  /** When things happened. */
+  readonly timing: { read(): Timings };
   /** The descriptor of the socket; -1 where the platform shows none. */
   fileno(): number;
   /** Whether the connection could be used again, now that the response is complete. */
@@ -67,7 +74,12 @@ export class HTTPResponse extends BodyReaders {
   readonly willClose: boolean;
   /** The connection's debug level when the response was made. */
   readonly debugLevel: number;
+  /** Whether the connection had carried a request before. */
+  readonly reused: boolean;
+  /** The peer's IP address; null where there is none, as on a stream that was given. */
+  readonly remoteAddress: string | null;
 
+  readonly #timing: { read(): Timings };
   readonly #head: ResponseHead;
   readonly #declared: number | null;
   readonly #context: ResponseContext;
@@ -85,10 +97,18 @@ export class HTTPResponse extends BodyReaders {
     this.method = context.method;
     this.url = context.url;
     this.debugLevel = context.debugLevel;
+    this.reused = context.reused;
+    this.remoteAddress = context.remoteAddress;
+    this.#timing = context.timing;
     this.chunked = framing.kind === 'chunked';
     this.willClose = !framing.keepAlive;
     this.#declared = framing.length;
     this.#context = context;
+  }
+
+  /** When things happened, in milliseconds since the request was made, to the precision of a turn of the event loop. */
+  get timings(): Timings {
+    return this.#timing.read();
   }
 
   /** The fields of the head. */

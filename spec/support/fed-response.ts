@@ -6,6 +6,7 @@ import type { BodySource } from '../../lib/response/body-sink.js';
 import { decideFraming } from '../../lib/protocol/framing.js';
 import { HTTPResponse } from '../../lib/response/response.js';
 import type { ResponseContext } from '../../lib/response/response.js';
+import { Timing } from '../../lib/timing.js';
 
 /** How a piece is handed over: as the stream's own, lent, or received straight into a waiting view where there is one. */
 export type Handover = 'owned' | 'lent' | 'direct';
@@ -52,6 +53,9 @@ export class FedResponse implements BodySource {
       method,
       url: '/fed',
       debugLevel: 0,
+      reused: false,
+      remoteAddress: null,
+      timing: new Timing(undefined),
       fileno: () => -1,
       reusable: () => script.reusable ?? true,
     };
