@@ -205,6 +205,19 @@ console.log(required.HTTPConnection === HTTPConnection, files.join(), late.join(
     });
   }
 
+  it('brings the command, over the same code', () => {
+    const command = join(directory, 'node_modules/millrace/dist/cli.mjs');
+    assert.match(run(process.execPath, command, '--version'), /^millrace \d/);
+    assert.match(readFileSync(command, 'utf8'), /^#!\/usr\/bin\/env node\n/);
+    assert.ok(!/class HTTPException/.test(readFileSync(command, 'utf8')), 'a second copy of the library');
+    const manifest = JSON.parse(
+      readFileSync(join(directory, 'node_modules/millrace/package.json'), 'utf8'),
+    ) as {
+      bin: Record<string, string>;
+    };
+    assert.deepEqual(manifest.bin, { millrace: 'dist/cli.mjs' });
+  });
+
   for (const [module, resolution] of [
     ['node16', 'node16'],
     ['nodenext', 'nodenext'],

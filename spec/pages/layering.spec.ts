@@ -23,6 +23,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['pool'],
   ['client'],
   ['roof'],
+  ['cli'],
 ];
 
 const ROOF = ['index'];
@@ -179,6 +180,15 @@ describe('lib/transport', () => {
   }
 });
 
+describe('lib/cli', () => {
+  it('stands on the public interface only', () => {
+    const other = FILES.filter(({ name }) => name.startsWith('cli/'))
+      .flatMap(({ imports }) => imports)
+      .filter(({ from }) => !from.startsWith('node:') && !isAmong(from, ['cli/', 'index']));
+    expect(other).to.deep.equal([]);
+  });
+});
+
 describe('the files of lib/', () => {
   for (const { name, lines } of FILES) {
     it(`${name} has at most ${String(MOST_LINES)} lines of code and comment`, () => {
@@ -188,7 +198,9 @@ describe('the files of lib/', () => {
 
   it('open with a comment that says what they own', () => {
     for (const { name } of FILES) {
-      expect(readFileSync(new URL(`${name}.ts`, LIB), 'utf8'), name).to.match(/^\/\*\*\s(?: \* )?\S/);
+      expect(readFileSync(new URL(`${name}.ts`, LIB), 'utf8'), name).to.match(
+        /^(?:#!.*\n)?\/\*\*\s(?: \* )?\S/,
+      );
     }
   });
 

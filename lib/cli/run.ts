@@ -1,0 +1,208 @@
+/**
+ * One run of the command: the course of events from the arguments to the exit status. It owns the order in which things happen and what
+ * is tidied up when they do not; how each is done is elsewhere.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HTTPResponse } from '../index.js';
+import { parseCommand, type Command, type Wish } from './arguments.js';
+import { shellLine } from './command-line.js';
+import {
+  exitStatus,
+  failureLine,
+  Interrupted,
+  printable,
+  Refused,
+  STATUS,
+  textOf,
+  TimeRanOut,
+  type ExitStatus,
+} from './failure.js';
+import { FileOutput, type KeptPart } from './file-output.js';
+import { shownRequest, shownResponse, wireHead } from './heads.js';
+import { helpText, version } from './help.js';
+import { Meter } from './meter.js';
+import { Progress } from './progress.js';
+import { RequestSource } from './request-source.js';
+import { StandardOutput } from './standard-output.js';
+import { Terminal } from './terminal.js';
+import { transfer } from './transfer.js';
+
+/** How long a stopped transfer is waited for: a thread that hangs in a FIFO never comes back. */
+const STOP_MS = 500;
+
+/** Does what the arguments say; resolves with the exit status, when everything is written. */
+export async function run(args: readonly string[]): Promise<ExitStatus> {
+  const terminal = new Terminal(process.stderr, process.env);
+  let status: ExitStatus;
+  try {
+    const wish = parseCommand(args);
+    status = typeof wish === 'string' ? await tell(wish) : await new Run(wish, args, terminal).perform();
+  } catch (error) {
+    status = exitStatus(error);
+    if (status !== STATUS.done) terminal.line(`millrace: ${printable(textOf(error))}`);
+  }
+  await terminal.flush();
+  return status;
+}
+
+/** Answers what is no request. */
+async function tell(wish: Exclude<Wish, Command>): Promise<ExitStatus> {
+  const output = new StandardOutput(() => undefined);
+  await output.write(Buffer.from(wish === 'help' ? helpText() : `millrace ${version()}\n`));
+  await output.flush();
+  return STATUS.done;
+}
+
+/** A request, from the first file that is opened to the last one that is closed. */
+class Run {
+  readonly #command: Command;
+  readonly #args: readonly string[];
+  readonly #terminal: Terminal;
+  readonly #stop = new AbortController();
+  readonly #output: StandardOutput;
+  readonly #down = new Meter();
+  readonly #ways: { up: Meter | null; down: Meter | null } = { up: null, down: null };
+  readonly #progress: Progress;
+  /** The heads that came before the final one. */
+  readonly #heads: Buffer[] = [];
+  #file: FileOutput | null = null;
+  #source: RequestSource | null = null;
+  #response: HTTPResponse | null = null;
+
+  constructor(command: Command, args: readonly string[], terminal: Terminal) {
+    this.#command = command;
+    this.#args = args;
+    this.#terminal = terminal;
+    this.#output = new StandardOutput((error) => this.#stop.abort(error));
+    const { quiet, progress, file } = command;
+    // A body that a person reads as it comes is its own progress, and nothing may be drawn into it; what is sent before is shown.
+    const visible = file !== null || command.body !== null || !this.#shared;
+    this.#progress = new Progress(terminal, quiet || !visible ? 'none' : progress, this.#ways);
+    this.#progress.refresh = async () => this.#file?.measure(this.#down);
+  }
+
+  async perform(): Promise<ExitStatus> {
+    const { totalMs } = this.#command;
+    // Once: a second Ctrl-C ends the process at once.
+    process.once('SIGINT', () => this.#stop.abort(new Interrupted()));
+    const timer =
+      totalMs === null
+        ? undefined
+        : setTimeout(() => this.#stop.abort(new TimeRanOut(totalMs, this.#doing)), totalMs);
+    const running = this.#transfer();
+    const settled = running.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      await Promise.race([running, stopped(this.#stop.signal)]);
+      return STATUS.done;
+    } catch (error) {
+      await Promise.race([settled, sleep(STOP_MS)]);
+      return await this.#fail(this.#stop.signal.aborted ? this.#stop.signal.reason : error);
+    } finally {
+      clearTimeout(timer);
+      await this.#source?.close();
+    }
+  }
+
+  async #transfer(): Promise<void> {
+    const command = this.#command;
+    if (command.file !== null) this.#file = await FileOutput.prepare(command.file, command.goOn);
+    if (command.body !== null) this.#source = await RequestSource.open(command.body);
+    if (this.#source?.hasFiles === true && this.#progress.active)
+      this.#ways.up = new Meter(this.#source.length);
+    this.#progress.start();
+    const response = await transfer(command, {
+      source: this.#source,
+      up: this.#ways.up,
+      resumable: this.#file !== null,
+      from: this.#file?.from ?? null,
+      signal: this.#stop.signal,
+      onRequest: (target, fields) => {
+        if (command.verbose) this.#terminal.bytes(shownRequest(command.method, target, fields));
+      },
+      onInformational: (interim) => {
+        this.#heads.push(wireHead(interim));
+        if (command.verbose) this.#terminal.bytes(shownResponse(interim));
+      },
+    });
+    this.#response = response;
+    if (command.verbose) this.#terminal.bytes(shownResponse(response));
+    await this.#receive(response);
+    this.#progress.end(true);
+    if (response.status >= 400 && command.fail) throw new Refused(response.status, response.reason);
+  }
+
+  async #receive(response: HTTPResponse): Promise<void> {
+    const file = this.#file;
+    const before = file?.from?.position ?? 0;
+    this.#down.total = response.length === null ? null : before + response.length;
+    this.#down.start(before);
+    if (this.#command.include) {
+      if (this.#shared) this.#progress.end(true);
+      await this.#output.write(Buffer.concat([...this.#heads, wireHead(response)]));
+    }
+    if (file !== null) {
+      this.#ways.down = this.#down;
+      await file.begin(null, this.#down.total);
+      await file.receive(response, this.#down);
+      await file.measure(this.#down);
+      await file.complete();
+    } else {
+      if (this.#shared) this.#progress.end(true);
+      else this.#ways.down = this.#down;
+      for await (const piece of response) {
+        await this.#output.write(piece);
+        this.#down.add(piece.length);
+      }
+    }
+    this.#down.finish();
+    await this.#output.flush();
+  }
+
+  async #fail(error: unknown): Promise<ExitStatus> {
+    this.#progress.end(false);
+    const status = exitStatus(error);
+    await this.#file?.measure(this.#down);
+    const kept = (await this.#file?.abandon()) ?? null;
+    if (status === STATUS.done) return status;
+    const { method, url } = this.#command;
+    const reached = this.#response === null ? null : { received: this.#down.bytes, total: this.#down.total };
+    this.#terminal.line(failureLine(`${method} ${shownURL(url)}`, error, reached));
+    if (status === STATUS.interrupted && kept !== null) this.#terminal.line(this.#hint(kept));
+    return status;
+  }
+
+  /** Whether the body and the progress go to one terminal. */
+  get #shared(): boolean {
+    return this.#command.file === null && this.#output.isTerminal && process.stderr.isTTY;
+  }
+
+  get #doing(): string {
+    return this.#response === null ? 'before there was a response' : 'while the body was read';
+  }
+
+  /** How to go on after an interruption: a line for the shell, the whole command. */
+  #hint({ verifiable }: KeptPart): string {
+    const words = this.#command.goOn ? this.#args : ['-C', ...this.#args];
+    const caveat = verifiable ? '' : ' (from the beginning: the server gave no validator)';
+    return `To go on${caveat}: ${shellLine(['millrace', ...words])}`;
+  }
+}
+
+/** Rejects with the reason, once there is one. */
+function stopped(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
+
+/** The URL without what is nobody else's business. */
+function shownURL(url: URL): string {
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  shown.hash = '';
+  return shown.href;
+}
