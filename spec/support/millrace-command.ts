@@ -1,0 +1,105 @@
+/**
+ * Runs the built command, or curl, as its user does: a child process with its output, its end and its files. Cases that are started
+ * together run side by side, a few at a time, and each test awaits its own.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+/** The built file that `npx millrace` runs. */
+export const COMMAND: string = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+
+/** How a run ended. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  /** Standard output as text. */
+  readonly text: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  /** Standard input; without it, standard input is empty. */
+  readonly input?: string | Uint8Array;
+  readonly cwd?: string;
+  /** Variables beside those of the suite, which has no proxy. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with the child as soon as it runs. */
+  readonly onChild?: (child: ChildProcess) => void;
+}
+
+/** The environment of the suite without what would change a run: proxies and the wishes of a terminal. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/(?:_proxy|^no_color|^force_color)$/i.test(name)),
+  );
+}
+
+/** Runs the command. */
+export function millrace(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return sideBySide(() => run(process.execPath, [COMMAND, ...args], options));
+}
+
+/** Runs curl, which is quiet but for its failures. */
+export function curl(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return sideBySide(() => run('curl', ['-sS', ...args], options));
+}
+
+/** Runs a line in a shell in which `millrace` is the built command. */
+export function shell(line: string, options: RunOptions = {}): Promise<Outcome> {
+  const prelude = `millrace() { "${process.execPath}" "${COMMAND}" "$@"; }`;
+  return sideBySide(() => run('bash', ['-c', `${prelude}\n${line}`], options));
+}
+
+/** Whether curl is here to be compared with. */
+export const CURL: boolean = spawnSync('curl', ['--version']).status === 0;
+
+/** A directory of its own for each test of the suite that calls this, removed at the end. */
+export function ownDirectory(): { readonly path: string } {
+  const directory = { path: '' };
+  before(() => {
+    directory.path = mkdtempSync(join(tmpdir(), 'millrace-command-'));
+  });
+  after(() => rmSync(directory.path, { recursive: true, force: true }));
+  return directory;
+}
+
+const MOST = 6;
+let running = 0;
+const waiting: (() => void)[] = [];
+
+/** Starts what is given as soon as fewer than a few others run. */
+export async function sideBySide<Value>(start: () => Promise<Value>): Promise<Value> {
+  if (running >= MOST) await new Promise<void>((resolve) => waiting.push(resolve));
+  running++;
+  try {
+    return await start();
+  } finally {
+    running--;
+    waiting.shift()?.();
+  }
+}
+
+async function run(command: string, args: readonly string[], options: RunOptions): Promise<Outcome> {
+  const child = spawn(command, [...args], {
+    cwd: options.cwd,
+    env: { ...plainEnvironment(), ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  options.onChild?.(child);
+  // A child that has seen enough may end before it reads its input.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input ?? '');
+  const [stdout, stderr, [status, signal]] = await Promise.all([
+    buffer(child.stdout),
+    buffer(child.stderr),
+    once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>,
+  ]);
+  return { status, signal, stdout, text: stdout.toString('latin1'), stderr: stderr.toString() };
+}
