@@ -4,9 +4,12 @@
 
 import { expect } from 'chai';
 
+import { HTTPConnection, HTTPSConnection } from '../lib/index.js';
 import { resolveLimits } from '../lib/limits.js';
 import type { LimitOverrides } from '../lib/limits.js';
 import { checkMs, namesOf, readOptions, resolveTimeouts } from '../lib/options.js';
+import { rejection } from './support/rejection.js';
+import { TLS } from './support/transports.js';
 
 interface Options {
   timeout?: number | undefined;
@@ -89,6 +92,44 @@ describe('options', () => {
       expect(() => read(given)).to.throw(TypeError, `options must be an object, got ${kind}`);
     });
   }
+});
+
+describe('the options of a connection and of its requests', () => {
+  const CLASSES = { HTTPConnection, HTTPSConnection };
+  for (const [name, connectionClass] of Object.entries(CLASSES)) {
+    it(`are refused by ${name} when they are unknown or none, before anything is dialled`, async () => {
+      const make = (options: unknown): unknown => new connectionClass('h', 1, options as object);
+      expect(() => make({ timout: 1 })).to.throw(
+        TypeError,
+        "unknown option 'timout', did you mean 'timeout'?",
+      );
+      expect(() => make(5)).to.throw(TypeError, 'options must be an object, got number');
+      expect(() => make({ timeout: 0 })).to.throw(RangeError, 'timeout must be a positive number');
+      const connection = new connectionClass('127.0.0.1', 1);
+      const request = (options: unknown): Promise<unknown> =>
+        rejection(connection.request('GET', '/', null, {}, options as object));
+      expect(await request({ singal: null })).to.be.instanceOf(TypeError).with.property('message', "unknown option 'singal', did you mean 'signal'?"); // prettier-ignore
+      expect(await request(true)).to.be.instanceOf(TypeError);
+      expect(await request({ timeout: { body: 0 } })).to.be.instanceOf(RangeError);
+      expect(connection.state).to.equal('Idle');
+    });
+  }
+
+  it('are not those of Object.prototype: verification of the peer stays on', async () => {
+    const server = await TLS.serve(() => undefined);
+    const polluted = Object.prototype as Options;
+    polluted.rejectUnauthorized = false;
+    try {
+      const connection = new HTTPSConnection('localhost', server.port);
+      expect(await rejection(connection.connect())).to.have.property(
+        'code',
+        'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      );
+      connection.close();
+    } finally {
+      delete polluted.rejectUnauthorized;
+    }
+  });
 });
 
 describe('a time limit', () => {

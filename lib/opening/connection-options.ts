@@ -7,7 +7,7 @@ import type * as net from 'node:net';
 import { namesOf } from '../options.js';
 import type { Timeouts } from '../options.js';
 import type { InformationalResponse } from '../fields/message.js';
-import type { Limits } from '../limits.js';
+import type { LimitOverrides } from '../limits.js';
 import type { CreateConnection } from './given.js';
 import { checkProxyTLS } from './tls-options.js';
 import type { ProxyTLSOptions, TLSOptions } from './tls-options.js';
@@ -21,7 +21,7 @@ export interface HTTPConnectionOptions {
   /** Bytes in which a file is read and sent. Default 65536. */
   blocksize?: number | undefined;
   /** Bounds on what the peer may send. */
-  limits?: Partial<Limits> | undefined;
+  limits?: LimitOverrides | undefined;
   /** A Unix domain socket or Windows pipe to dial; `host` still names the Host field. */
   socketPath?: string | undefined;
   /** Instead of `dns.lookup`. Called with `all: true`. */

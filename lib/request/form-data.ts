@@ -2,7 +2,6 @@
  * A `FormData` as multipart/form-data (RFC 7578), written as the platform's own encoder writes it, with its length known before a byte
  * of a file was read, and as often as it is asked for.
  */
-import { randomBytes } from 'node:crypto';
 import { repeatablePieces, webPieces } from './source.js';
 import type { Pieces } from './source.js';
 
@@ -19,7 +18,8 @@ export interface EncodedForm {
  * @throws TypeError for a file whose size is no number of bytes
  */
 export function encodeForm(form: FormData): EncodedForm {
-  const boundary = `----millrace-${randomBytes(12).toString('hex')}`;
+  // The global loads `node:crypto` when it is first asked, an import would with every program.
+  const boundary = `----millrace-${crypto.randomUUID()}`;
   const parts: (Buffer | Blob)[] = [];
   let length = 0;
   let text = '';

@@ -7,7 +7,7 @@
  */
 import { Readable } from 'node:stream';
 import { BodyBuffer } from './body-buffer.js';
-import type { BodySink, BodySource } from './body-sink.js';
+import type { BodySource } from './body-sink.js';
 import { IncompleteRead } from '../errors.js';
 import { HIGH_WATER_BYTES, NodeSide } from './node-side.js';
 
@@ -18,8 +18,8 @@ const EMPTY = Buffer.alloc(0);
 
 function ignore(): void {}
 
-/** A body that its owner feeds (`deliver`, `finish`, `fail`) and its user reads. */
-export class BodyStream extends Readable implements BodySink {
+/** A body that its owner feeds (`deliver`, `finish`, `fail`) and its user reads. A `BodySink`, of which the published types show nothing. */
+export class BodyStream extends Readable {
   // Node sees its own readers only. TypeScript takes these for fields, which no accessor may override.
   static {
     const getter = (get: (this: BodyStream) => boolean): PropertyDescriptor => ({ configurable: true, get });
