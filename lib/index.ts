@@ -50,4 +50,6 @@ export type { RequestBody } from './request/body.js';
 export type { RequestOptions } from './request/request-options.js';
 export { HTTPResponse } from './response/response.js';
 export type { DrainOptions } from './response/response.js';
+export type { ReadOptions } from './response/body-readers.js';
+export type { SaveOptions } from './response/save.js';
 export { HTTP_PORT, HTTPS_PORT, HTTPStatus, responses } from './status.js';

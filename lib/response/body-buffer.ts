@@ -31,6 +31,10 @@ export class BodyBuffer {
   /** The source has no more: the end comes when the queue is empty. */
   complete = false;
   failure: Error | null = null;
+  /** Whether it was given up at once, by `destroy()`, rather than cut short behind what had come. */
+  givenUp = false;
+  /** Told when it is given up. For a reader that may be busy elsewhere then. */
+  onGivenUp: ((error: Error) => void) | null = null;
   /** Bytes of the body received so far. */
   receivedBytes = 0;
 
@@ -109,11 +113,26 @@ export class BodyBuffer {
     this.#endWait();
   }
 
+  /** The source has failed: met behind what came before. */
   fail(error: Error): void {
     if (this.complete || this.failure !== null) return;
     // How much had come, which who found the cut does not count.
     this.failure = error instanceof IncompleteRead ? error.forCall(EMPTY, this.receivedBytes) : error;
     this.#endWait();
+  }
+
+  /** Everything unread is dropped, and every reader fails. */
+  drop(error: Error): void {
+    this.queue.clear();
+    this.complete = false;
+    this.givenUp = this.failure === null;
+    this.fail(error);
+    if (this.givenUp) this.onGivenUp?.(error);
+  }
+
+  /** A reader ends the body. */
+  giveUp(error: Error): void {
+    this.#owner.onFailureMet(error);
   }
 
   /** The failure as one call meets it, with what that call had gathered. */
@@ -139,8 +158,12 @@ export class BodyBuffer {
     });
   }
 
-  async readinto(view: ArrayBufferView): Promise<number> {
-    const fill = new ViewFill(view);
+  readinto(view: ArrayBufferView): Promise<number> {
+    return this.fillView(new ViewFill(view));
+  }
+
+  /** `readinto`, for a reader that wants to know how far it got when it fails. */
+  async fillView(fill: ViewFill): Promise<number> {
     fill.takeFrom(this.queue);
     this.#fill = fill;
     this.fillsViews = true;

@@ -189,11 +189,7 @@ export class BodyStream extends Readable {
     this.#source = GONE;
     // Node destroys a stream behind its 'end', when a direct reader may still hold what it took back from Node.
     const atEnd = buffer.complete && (nodesView('readableEnded', this) || this.unreadBytes === 0);
-    if (!atEnd) {
-      buffer.queue.clear();
-      buffer.complete = false;
-      buffer.fail(error ?? givenUp());
-    }
+    if (!atEnd) buffer.drop(error ?? givenUp());
     // A response that nobody listens to must not end the process, and who listens now may not when Node emits it.
     if (error !== null) this.on('error', ignore);
     if (atEnd) source.consumed();

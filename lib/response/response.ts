@@ -4,6 +4,7 @@
  * It knows the connection only as the source of its bytes (`BodySource`), so it can be made and tested alone. It parses nothing and
  * never decides about the connection.
  */
+import type { FileHandle } from 'node:fs/promises';
 import type { InspectOptions } from 'node:util';
 import { BodyReaders, checkBound } from './body-readers.js';
 import type { ReadOptions } from './body-readers.js';
@@ -15,6 +16,8 @@ import { MAX_MS, namesOf, readOptions } from '../options.js';
 import type { Framing } from '../protocol/framing.js';
 import type { ResponseHead } from '../protocol/response-parser.js';
 import type { Timings } from '../timing.js';
+import { planSave, saveBody } from './save.js';
+import type { SaveOptions } from './save.js';
 
 /** What a response knows of its request and its connection. */
 export interface ResponseContext {
@@ -226,6 +229,22 @@ export class HTTPResponse extends BodyReaders {
    */
   async json<T = unknown>(options?: ReadOptions): Promise<T> {
     return JSON.parse(await this.text(options)) as T;
+  }
+
+  /**
+   * Writes what is left to a file: received and written side by side through a few buffers, without a copy.
+   *
+   * When either side fails the other is ended and the error is given: the file's own for a full disk or a reader of a FIFO that has gone,
+   * and the connection is closed then. The file keeps what was written, which is all that had come when the body was cut short.
+   *
+   * @param file - a path or `file:` URL, to be opened as the options say; or a FileHandle, which is written at its position and stays open
+   * @returns the number of bytes written
+   * @throws TypeError for anything else as file, and for unknown options; the body can then still be read
+   * @throws IncompleteRead when the body is cut short
+   */
+  async save(file: string | URL | FileHandle, options?: SaveOptions): Promise<number> {
+    const target = planSave(file, options);
+    return this.inTurn((buffer) => saveBody(buffer, target, this.length));
   }
 
   /**
