@@ -19,7 +19,7 @@ export interface Channels {
   readonly requestRetry: Channel;
 }
 
-export const CHANNELS: Channels = /* @__PURE__ */ {
+export const CHANNELS: Channels = {
   connectionOpen: channel('millrace:connection:open'),
   connectionClose: channel('millrace:connection:close'),
   requestStart: channel('millrace:request:start'),
