@@ -14,6 +14,7 @@ import type { BodyPlan } from '../request/body.js';
 import type { RequestPlan } from '../request/plan.js';
 import { cancelSource, prematureClose, streamEnded, streamFailure } from '../request/source.js';
 import { Upload } from '../request/upload.js';
+import type { UploadTarget } from '../request/upload.js';
 import { traceBytes, traceHead } from '../trace.js';
 import type { Trace } from '../trace.js';
 import { HIGH_WATER_BYTES } from '../transport/transport.js';
@@ -208,7 +209,7 @@ export class Sending {
       return;
     }
     this.#upload = new Upload(body, {
-      target: { write: (piece, taken) => this.#write(transport, piece, taken) },
+      target: this.#targetOf(transport),
       encoder: chunked ? new ChunkedEncoder({ trailers: options.trailers }) : null,
       declared,
       onFinish: () => {
@@ -246,7 +247,7 @@ export class Sending {
     const { body } = part;
     if (body.length !== null && !this.#mayTake(part, body.length)) return;
     this.#upload = new Upload(body, {
-      target: { write: (piece, taken) => this.#write(transport, piece, taken) },
+      target: this.#targetOf(transport),
       encoder: null,
       declared: null,
       count: (bytes) => {
@@ -311,6 +312,15 @@ export class Sending {
     part.settle = null;
     if (part.sent > 0) this.#owner.onSendingFailed(error);
     else this.#next();
+  }
+
+  #targetOf(transport: Transport): UploadTarget {
+    return {
+      write: (piece, taken) => this.#write(transport, piece, taken),
+      get idle() {
+        return transport.pendingBytes === 0;
+      },
+    };
   }
 
   #write(transport: Transport, bytes: Uint8Array, taken?: () => void): boolean {

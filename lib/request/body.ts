@@ -118,11 +118,7 @@ export function planBody(
     if (body.locked) throw new TypeError('the ReadableStream given as body is locked to a reader');
     return planPieces(webPieces(body), charset);
   }
-  if (areFields(body)) {
-    throw new TypeError(
-      `fields are the argument behind the body, give null for no body; got ${describeKind(body)} as body`,
-    );
-  }
+  if (areFields(body)) throw wrongKind(body);
   if (Symbol.asyncIterator in body)
     return planPieces(iteratorOf((body as AsyncIterable<unknown>)[Symbol.asyncIterator]()), charset);
   if (Symbol.iterator in body)
@@ -265,6 +261,7 @@ function wrongKind(body: unknown): TypeError {
 function adviceFor(body: unknown): string {
   if (typeof body === 'function') return ' (a function is called by whoever gives it)';
   if (typeof body !== 'object' || body === null) return '';
+  if (areFields(body)) return ' (fields are the argument behind the body)';
   const prototype: unknown = Object.getPrototypeOf(body);
   if (prototype !== Object.prototype && prototype !== null) return '';
   const names = Object.keys(body);

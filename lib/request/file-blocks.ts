@@ -7,10 +7,10 @@
 import type { FileHandle } from 'node:fs/promises';
 
 /**
- * Bytes of one buffer, unless `blocksize` is more. A read is a trip to the thread pool, which costs what copying 100 KiB does; many
- * larger buffers leave the CPU's cache before the socket has taken them.
+ * Bytes of one buffer, unless `blocksize` is more. Each read is a trip to the thread pool, which costs what copying 100 KiB does. CPU a
+ * GiB with 128 KiB 0.57 s, 256 KiB 0.48 s, 512 KiB 0.43 s, 1 MiB 0.42 s.
  */
-const BLOCK_BYTES = 262_144;
+const BLOCK_BYTES = 524_288;
 
 /** One is being written, one waits, one is being filled. */
 const BLOCKS = 3;

@@ -13,6 +13,8 @@ export interface UploadTarget {
    * @param taken - called once, when the socket has taken the bytes or never will
    */
   write(bytes: Uint8Array, taken?: () => void): boolean;
+  /** Whether everything that was written has been taken already, as is the rule while the peer keeps up. False where it is not known. */
+  readonly idle?: boolean;
 }
 
 /** One write takes at most so much, so that a peer that takes little at a time is seen to take some. */

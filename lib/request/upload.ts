@@ -2,8 +2,8 @@
  * Moves a request body into a transport: asks the source for a piece only when the transport has room, hands large pieces over in
  * slices so that progress shows, and tells the source when the rest is not wanted.
  *
- * A piece of an iterator may be memory that is filled again for the next one: a small piece is copied, and behind a large one the next is
- * asked for when the socket has taken it. It does not frame (a `ChunkedEncoder` does), keeps no clock, and judges no response. It ends
+ * A piece of an iterator may be memory that is filled again for the next one: up to 16 KiB are copied, and behind a larger piece the next
+ * is asked for when the socket has taken it. It does not frame (a `ChunkedEncoder` does), keeps no clock, and judges no response. It ends
  * once, by `onFinish` or `onFailure`, and holds nothing of the body then.
  */
 import type { Readable } from 'node:stream';
@@ -12,6 +12,7 @@ import type { ChunkedEncoder } from '../coding/chunked-encoder.js';
 import type { Charset } from '../fields/charset.js';
 import { ContentLengthMismatch } from '../errors.js';
 import type { BodyPlan } from './body.js';
+import { PieceCopies } from './piece-copies.js';
 import { PieceAsker } from './piece-asker.js';
 import { cancelSource, pieceBytes } from './source.js';
 import type { Pieces, Source } from './source.js';
@@ -39,6 +40,9 @@ export interface UploadOptions {
   onFailure: (error: Error) => void;
 }
 
+/** A piece up to this size is copied: that costs less than to wait until the socket has taken it. */
+const COPIED_BYTES = 16_384;
+
 export class Upload {
   readonly #options: UploadOptions;
   readonly #charset: Charset | null;
@@ -52,6 +56,9 @@ export class Upload {
   /** A large piece of an iterator that the socket has not taken yet, and its length. */
   #lent: Buffer | null = null;
   #lentBytes = 0;
+  /** How many pieces were known to be taken before that was called back. */
+  #heard = 0;
+  readonly #copies = new PieceCopies();
   /** Who is told when the encoder's piece has been taken. */
   readonly #takers = new Map<Buffer, () => void>();
   #exhausted = false;
@@ -184,13 +191,21 @@ export class Upload {
       });
     } else if (typeof value === 'string') {
       this.#accept(bytes);
-    } else if (bytes.length > STAGED_PIECE_BYTES) {
+    } else if (bytes.length > COPIED_BYTES) {
       this.#lent = bytes;
       this.#lentBytes = bytes.length;
       this.#accept(bytes, this.#onTaken);
+      this.#hearEarly();
     } else {
-      this.#accept(this.#stages ? bytes : Buffer.from(bytes));
+      this.#accept(bytes.length <= STAGED_PIECE_BYTES && this.#stages ? bytes : this.#copies.copy(bytes));
     }
+  }
+
+  /** Where the socket has taken a piece at once, what is called back for it later says nothing new. */
+  #hearEarly(): void {
+    if (this.#lent === null || this.#takers.size > 0 || this.#options.target.idle !== true) return;
+    this.#lent = null;
+    this.#heard++;
   }
 
   /** Whether the encoder copies a small piece at once, as it does unless earlier ones wait in it. */
@@ -200,6 +215,10 @@ export class Upload {
   }
 
   readonly #onTaken = (): void => {
+    if (this.#heard > 0) {
+      this.#heard--;
+      return;
+    }
     const bytes = this.#lent;
     this.#lent = null;
     if (this.#over || bytes === null) return;
@@ -241,7 +260,7 @@ export class Upload {
     } else if (taken === undefined) {
       encoder.write(bytes);
     } else if (length <= STAGED_PIECE_BYTES) {
-      encoder.write(this.#stages ? bytes : Buffer.from(bytes));
+      encoder.write(this.#stages ? bytes : this.#copies.copy(bytes));
       taken();
     } else {
       this.#takers.set(bytes, taken);
@@ -292,6 +311,7 @@ export class Upload {
     this.#over = true;
     this.#writer.clear();
     this.#takers.clear();
+    this.#copies.clear();
     this.#lent = null;
     this.#options.encoder?.destroy();
     const asker = this.#asker;

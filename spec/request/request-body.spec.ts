@@ -11,6 +11,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 
 import { expect } from 'chai';
 
+import { HTTPMessage } from '../../lib/index.js';
 import type { HeadersInit, RequestBody } from '../../lib/index.js';
 import { answer, connectionTo, NO_CONTENT, rawServer } from '../support/raw-server.js';
 import type { ReceivedRequest } from '../support/received-request.js';
@@ -356,6 +357,42 @@ describe('what is no body', () => {
       name: 'a stream that can only be written',
       body: new Writable(),
       got: /got an object of type Writable$/,
+    },
+    {
+      name: 'fields as an HTTPMessage',
+      body: new HTTPMessage({ A: 'b' }),
+      got: /fields are the argument behind the body.*got an object/,
+    },
+    {
+      name: 'fields as Headers',
+      body: new Headers({ A: 'b' }),
+      got: /fields are the argument behind the body.*got an object/,
+    },
+    {
+      name: 'fields as a Map',
+      body: new Map([['A', 'b']]),
+      got: /fields are the argument behind the body.*got an object/,
+    },
+    {
+      name: 'fields as pairs',
+      body: [['A', 'b']],
+      got: /fields are the argument behind the body.*got an object/,
+    },
+    {
+      name: 'fields as an object',
+      body: { Accept: '*' },
+      got: /fields are the argument behind the body.*Object$/,
+    },
+    { name: 'options', body: { timeout: 5 }, got: /options are the argument behind the fields.*Object$/ },
+    {
+      name: 'what is only tagged as a FormData',
+      body: { [Symbol.toStringTag]: 'FormData' },
+      got: /got an object/,
+    },
+    {
+      name: 'what is only tagged as a Blob',
+      body: { [Symbol.toStringTag]: 'Blob', size: '1\r\nX: y', stream: () => webStream('a') },
+      got: /got an object/,
     },
     { name: 'a WritableStream', body: new WritableStream(), got: /got an object of type WritableStream$/ },
   ];

@@ -11,10 +11,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable, Stream } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { expect } from 'chai';
 
 import type { RequestBody } from '../../lib/index.js';
+import { planBody } from '../../lib/request/body.js';
+import type { BodyPlan } from '../../lib/request/body.js';
+import { Upload } from '../../lib/request/upload.js';
 import { patternBytes } from '../support/body-sources.js';
 import { answer, connectionTo, NO_CONTENT, OK, rawServer } from '../support/raw-server.js';
 import type { RawServer } from '../support/raw-server.js';
@@ -353,5 +358,32 @@ describe('memory that is taken away from a body', () => {
     const piece = new Uint8Array(3_000_000);
     takeAway(piece);
     expect(await refused([piece], { 'Content-Length': '3000000' })).to.be.instanceOf(Error);
+  });
+});
+
+describe('an upload that has ended', () => {
+  it('holds nothing of its body', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const uploads: Upload[] = [];
+    const held: WeakRef<object>[] = [];
+    const begin = (body: BodyPlan): void => {
+      const target = { write: (_bytes: Uint8Array, taken?: () => void): boolean => (taken?.(), true) };
+      const options = { target, encoder: null, declared: null, onFinish() {}, onFailure() {} };
+      const upload = new Upload(body, options);
+      held.push(new WeakRef(body), new WeakRef(body.source ?? body));
+      upload.start();
+      uploads.push(upload);
+    };
+    const settings = { blocksize: 65_536, defaultCharset: 'utf-8' } as const;
+    for (const body of [['a', Buffer.alloc(100_000)], Readable.from(['a']), Buffer.alloc(100_000)]) {
+      begin(planBody(body as RequestBody, null, settings) as BodyPlan);
+    }
+    for (let i = 0; i < 5; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      collect();
+    }
+    expect(uploads).to.have.length(3);
+    expect(held.map((each) => each.deref() === undefined)).to.deep.equal(held.map(() => true));
   });
 });
