@@ -38,6 +38,7 @@ export {
   UnknownTransferEncoding,
 } from './errors.js';
 export type { DialledAddress, ExchangeData, LineType, Phase, TimerName } from './errors.js';
+export { RequestStream } from './connection/request-stream.js';
 export { HTTPSConnection } from './connection/https-connection.js';
 export type { LimitOverrides, Limits } from './limits.js';
 export { HTTPMessage } from './fields/message.js';

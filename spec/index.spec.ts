@@ -74,6 +74,7 @@ const CLASSES = [
   'HTTPSConnection',
   'HTTPResponse',
   'HTTPMessage',
+  'RequestStream',
   'ChunkedEncoder',
   'ChunkedDecoder',
 ];

@@ -35,6 +35,7 @@ import type { RequestDraft, RequestPlan } from '../request/plan.js';
 import type { RequestOptions } from '../request/request-options.js';
 import { cancelSource } from '../request/source.js';
 import type { HTTPResponse } from '../response/response.js';
+import { RequestStream } from './request-stream.js';
 
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
@@ -118,6 +119,28 @@ export class HTTPConnection extends Endpoint {
     } catch (error) {
       return this.#refuse(error);
     }
+  }
+
+  /**
+   * A request as a Duplex: what is written is the body, what is read is the response's body. Framed as a streaming body is; for GET and
+   * HEAD there is no writable side.
+   *
+   * @throws TypeError, InvalidURL, CannotSendRequest at once; what fails later destroys the stream
+   */
+  stream(method: string, url: string, headers?: HeadersInit, options: RequestOptions = {}): RequestStream {
+    this.#check('request');
+    const draft = this.draftRequest(method, url, fieldsOf(headers), false, false);
+    const { signal, ...others } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TypeError('signal must be an AbortSignal');
+    return new RequestStream(
+      method,
+      (body, ended) => {
+        this.#begin(draft, body as RequestBody | null, { ...others, signal: ended }, false).catch(ignore);
+        return this.getResponse();
+      },
+      signal,
+    );
   }
 
   /**
@@ -344,3 +367,5 @@ export class HTTPConnection extends Endpoint {
     return refused;
   }
 }
+
+function ignore(): void {}

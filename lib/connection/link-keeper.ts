@@ -15,6 +15,7 @@ import { Connector } from '../opening/connector.js';
 import type { ConnectPlan } from '../opening/connector.js';
 import type { CloseReason } from '../protocol/exchange-table.js';
 import { turnTime } from '../timing.js';
+import { nameAddresses } from '../transport/dial.js';
 import { afterPoll } from '../transport/poll-barrier.js';
 
 export interface LinkKeeperOptions {
@@ -109,7 +110,9 @@ export class LinkKeeper implements LinkSource {
       let dial: Dial | null = null;
       const clock = new Clock(limitMs === undefined ? {} : { connect: limitMs }, (timer, ms) => {
         this.#leave(user);
-        reject(new TimeoutError(timer, dial?.phase ?? 'connect', ms));
+        const error = new TimeoutError(timer, dial?.phase ?? 'connect', ms);
+        nameAddresses(error, dial?.attempts ?? []);
+        reject(error);
       });
       const user: LinkUser = {
         awaitLink(opened) {

@@ -18,6 +18,7 @@ import type { BodySink, BodySource } from '../response/body-sink.js';
 import type { HTTPResponse, ResponseContext } from '../response/response.js';
 import { printLine } from '../trace.js';
 import type { Trace } from '../trace.js';
+import { nameAddresses } from '../transport/dial.js';
 import { ExchangeClock } from './exchange-clock.js';
 import type { TimedExchange } from './exchange-clock.js';
 import type { Link, Receiver } from './link.js';
@@ -322,6 +323,7 @@ export class Exchange
   }
 
   onTimeout(error: TimeoutError): void {
+    if (this.link === null) nameAddresses(error, this.#hold.attempts);
     this.#fail(error, BY_US);
   }
 

@@ -6,6 +6,7 @@
  */
 import type { ExchangeData, Phase } from '../errors.js';
 import type { CloseReason, EndReason } from '../protocol/exchange-table.js';
+import type { DialAttempt } from '../transport/dial.js';
 import type { Dial, LinkSource, LinkUser } from './link-source.js';
 import type { Link } from './link.js';
 
@@ -59,6 +60,11 @@ export class LinkHold {
   /** What the opening of a link is doing, while there is none. */
   get dialPhase(): Phase {
     return this.#dial?.phase ?? 'connect';
+  }
+
+  /** The addresses that the opening of a link has tried. */
+  get attempts(): DialAttempt[] {
+    return this.#dial?.attempts ?? [];
   }
 
   /** How far the exchange has got, for errors. */

@@ -3,6 +3,7 @@
  * in a pool; the exchange cannot tell which.
  */
 import type { Phase } from '../errors.js';
+import type { DialAttempt } from '../transport/dial.js';
 import type { EndReason } from '../protocol/exchange-table.js';
 import type { Link } from './link.js';
 
@@ -12,6 +13,8 @@ export interface Dial {
   readonly phase: Phase;
   /** Bytes that went over the proxy's connection. */
   readonly progress: { bytesSent: number; bytesReceived: number };
+  /** The addresses that were tried. */
+  readonly attempts: DialAttempt[];
 }
 
 /** An exchange, as a source of links knows it. */

@@ -266,7 +266,7 @@ export function describeAttempts(attempts: readonly DialAttempt[]): string {
  * Has an error say which addresses were tried, in `addresses` and in its message. An error of the caller's that is frozen stays as it
  * is.
  */
-function nameAddresses(error: unknown, attempts: DialAttempt[]): void {
+export function nameAddresses(error: unknown, attempts: DialAttempt[]): void {
   attachTo(error, 'addresses', attempts);
   const [first] = attempts;
   if (first === undefined) return;
