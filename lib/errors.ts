@@ -7,7 +7,14 @@
 import { describeFailure, HTTPException } from './exception.js';
 import type { Phase, TimerName } from './exception.js';
 
-export { attachTo, describeFailure, describeSocketError, HTTPException } from './exception.js';
+export {
+  attachTo,
+  describeFailure,
+  describeSocketError,
+  HTTPException,
+  isOurs,
+  shownByStreams,
+} from './exception.js';
 export type { DialledAddress, ExchangeData, Phase, TimerName } from './exception.js';
 
 /** The connection has no socket and `autoOpen` is false, or it was closed under a pending call. */

@@ -103,7 +103,24 @@ export function attachTo(error: unknown, name: 'addresses' | 'attempts', value: 
   }
 }
 
-function isOurs(error: unknown): error is HTTPException {
+/**
+ * An error that a stream can be destroyed with: Node reads its `stack` first, and takes a falsy one for none. What cannot be shown as it
+ * is becomes the `cause` of one of ours.
+ */
+export function shownByStreams(error: unknown): Error {
+  try {
+    if (error) {
+      void (error as Error).stack;
+      return error as Error;
+    }
+  } catch {
+    // A getter that throws, or a proxy.
+  }
+  return new HTTPException('the exchange was ended with something that is no error', { cause: error });
+}
+
+/** Whether it is one of ours, whatever else it is. */
+export function isOurs(error: unknown): error is HTTPException {
   try {
     return error instanceof HTTPException;
   } catch {

@@ -6,6 +6,7 @@
  */
 import { Transform } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
+import { shownByStreams } from '../errors.js';
 import { formatChunkSize, formatLastChunk } from '../protocol/chunked.js';
 import type { HeadersInit } from '../fields/message.js';
 import { trailerFields } from '../fields/trailers.js';
@@ -91,11 +92,8 @@ export class ChunkedEncoder extends Transform {
           this.#end(fields, done);
         },
         (error: unknown) => {
-          // A Transform takes a falsy error for none, and the body would end as if it were whole.
-          done(
-            (error as Error | null) ||
-              new Error('the trailers function failed without an error', { cause: error }),
-          );
+          // With none, or one that Node cannot look at, the body would end as if it were whole.
+          done(shownByStreams(error));
         },
       );
   }

@@ -4,7 +4,7 @@
  * It parses no bytes, sends none itself, judges no clock and opens no connection; whatever the socket says after the end changes nothing.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { describeSocketError, HTTPException, NotConnected } from '../errors.js';
+import { describeSocketError, isOurs, NotConnected, shownByStreams } from '../errors.js';
 import type { Phase, TimeoutError } from '../errors.js';
 import type { InformationalResponse } from '../fields/message.js';
 import type { TimeLimits } from '../options.js';
@@ -67,14 +67,12 @@ export class Exchange
   /** Whether it is over. The response may still have to be read. */
   over = false;
 
-  readonly #plan: RequestPlan;
   readonly #hold: LinkHold;
   readonly #clock: ExchangeClock | null;
   #keepAlive = true;
   #onAbort: (() => void) | null = null;
 
   constructor(plan: RequestPlan, settings: ExchangeSettings, source: LinkSource) {
-    this.#plan = plan;
     this.method = plan.method;
     this.url = plan.url;
     this.debugLevel = settings.debugLevel;
@@ -103,7 +101,7 @@ export class Exchange
 
   /** Prepares what has to be waited for, then asks for a link. */
   begin(): void {
-    const { signal } = this.#plan.options;
+    const { signal } = this.sending.plan.options;
     if (signal !== undefined) {
       const onAbort = (): void => {
         this.#fail(signal.reason, BY_CALLER);
@@ -115,7 +113,7 @@ export class Exchange
       this.#onAbort = onAbort;
       signal.addEventListener('abort', onAbort);
     }
-    const prepare = this.#plan.body?.prepare ?? null;
+    const prepare = this.sending.plan.body?.prepare ?? null;
     if (prepare === null) this.#hold.acquire(this.raw);
     else this.#beginBehind(prepare());
   }
@@ -156,17 +154,17 @@ export class Exchange
 
   /** Whether it is not a request, but bytes that were sent outside of one. */
   get raw(): boolean {
-    return this.#plan.raw;
+    return this.sending.plan.raw;
   }
 
   /** Whether it ended before `send` had brought all that its head has promised. */
   get cutShort(): boolean {
-    return this.over && this.#plan.owed !== 0 && this.sending.state === 'cut';
+    return this.over && this.sending.plan.owed !== 0 && this.sending.state === 'cut';
   }
 
   /** The caller's Content-Type, by which text that `send` brings is encoded. */
   get contentType(): string | null {
-    return this.#plan.contentType;
+    return this.sending.plan.contentType;
   }
 
   /** What keeps the connection from another request, as a sentence; null when nothing does. */
@@ -221,7 +219,7 @@ export class Exchange
     this.#hold.take(link);
     if (this.raw) link.beginRaw(this);
     else link.begin(this, this.method, this.#clock !== null);
-    const head = this.timing.start(this, link, this.#hold.dialled, this.#plan.head);
+    const head = this.timing.start(this, link, this.#hold.dialled, this.sending.plan.head);
     // A subscriber may have ended it.
     if (this.failure === null) this.sending.begin(link.transport, head);
   }
@@ -252,7 +250,7 @@ export class Exchange
   }
 
   onSendingFailed(error: unknown): void {
-    this.#fail(error, error instanceof HTTPException ? BY_US : BY_CALLER);
+    this.#fail(error, isOurs(error) ? BY_US : BY_CALLER);
   }
 
   // Of the link.
@@ -267,7 +265,7 @@ export class Exchange
   onHead(head: ResponseHead, framing: Framing): BodySink {
     this.#clock?.stop('response');
     this.timing.head(head);
-    this.#keepAlive = framing.keepAlive && !this.#plan.closes;
+    this.#keepAlive = framing.keepAlive && !this.sending.plan.closes;
     const { sending } = this;
     const response = this.receiving.onHead(head, framing, this, this);
     if (framing.kind === 'switch') {
@@ -393,7 +391,7 @@ export class Exchange
   #end(reason: EndReason): void {
     this.over = true;
     this.#clock?.clear();
-    if (this.#onAbort !== null) this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort !== null) this.sending.plan.options.signal?.removeEventListener('abort', this.#onAbort);
     this.#onAbort = null;
     this.timing.over(this.#hold, this.failure);
     this.sending.stop();
@@ -405,22 +403,19 @@ export class Exchange
   /** @param bodyError - what the reader of an unfinished body hears, when that is something else */
   #fail(error: unknown, { atOnce, describe }: Manner, bodyError?: Error): void {
     if (this.over) return;
-    // A stream takes a falsy error for none.
-    const reason = (error || new HTTPException('the exchange was aborted without a reason')) as Error;
-    const shown = bodyError ?? reason;
+    const shown = this.receiving.state === 'body' ? (bodyError ?? shownByStreams(error)) : null;
     if (describe) {
       const data = { method: this.method, url: this.url, phase: this.phase, ...this.#hold.progress };
       describeSocketError(error, data);
-      describeSocketError(shown, data);
+      if (shown !== error) describeSocketError(shown, data);
     }
     const failure = { error, reported: false };
     this.failure = failure;
     this.#hold.unfit ??= 'the exchange failed';
-    const unfinished = this.receiving.state === 'body';
     this.receiving.step('fail');
     const request = this.sending.fail(error);
     this.#settle();
-    const head = this.receiving.tell(error, unfinished ? { error: shown, atOnce } : null);
+    const head = this.receiving.tell(error, shown === null ? null : { error: shown, atOnce });
     failure.reported = request || head;
   }
 }

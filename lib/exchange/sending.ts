@@ -50,8 +50,12 @@ interface Part {
 
 const EXPECT_TIMEOUT_MS = 1000;
 
+const NO_OPTIONS: RequestPlan['options'] = {};
+
 export class Sending {
   state: RequestState = 'preparing';
+  /** What is sent; without the body and the caller's options once the exchange is over. */
+  plan: RequestPlan;
   /** Settles when the body was handed to the socket, or when sending the rest became pointless. */
   readonly promise: Promise<void>;
   /** What the head has promised and has not come yet; null when that has no length. */
@@ -59,7 +63,6 @@ export class Sending {
 
   readonly #owner: SendingOwner;
   readonly #clock: Clock | null;
-  #plan: RequestPlan;
   #settle: Part['settle'] = null;
   #transport: Transport | null = null;
   #upload: Upload | null = null;
@@ -72,7 +75,7 @@ export class Sending {
   #takenBytes = -1;
 
   constructor(plan: RequestPlan, clock: Clock | null, owner: SendingOwner) {
-    this.#plan = plan;
+    this.plan = plan;
     this.#clock = clock;
     this.#owner = owner;
     this.owed = plan.owed;
@@ -100,7 +103,7 @@ export class Sending {
   /** Begins on a transport: `head` as it goes out. */
   begin(transport: Transport, head: string): void {
     this.#transport = transport;
-    const { body, expectsContinue, options } = this.#plan;
+    const { body, expectsContinue, options } = this.plan;
     if (this.#owner.trace !== null && head !== '') traceHead(this.#owner.trace, head);
     if (expectsContinue) {
       this.#step('head and wait');
@@ -125,7 +128,7 @@ export class Sending {
   /** The body may go out now: a 100 came, or the wait for it is over. */
   continueBody(): void {
     clearTimeout(this.#expectTimer);
-    const { body } = this.#plan;
+    const { body } = this.plan;
     if (this.state !== 'waiting' || this.#transport === null || body === null) return;
     this.#step('continue');
     this.#sendBody(this.#transport, body);
@@ -165,7 +168,7 @@ export class Sending {
     if (!this.active) return;
     this.#step('stop');
     this.#clock?.stop('send');
-    const source = this.#plan.body?.source ?? null;
+    const source = this.plan.body?.source ?? null;
     if (this.#upload !== null) this.#upload.stop();
     else if (source !== null && !this.#bodyBegun) cancelSource(source);
     this.#upload = null;
@@ -185,7 +188,9 @@ export class Sending {
 
   /** Lets go of what was sent: an exchange that is over needs it no more. */
   forget(): void {
-    this.#plan = { ...this.#plan, body: null };
+    const { body, options } = this.plan;
+    if (body !== null || options.signal !== undefined)
+      this.plan = { ...this.plan, body: null, options: NO_OPTIONS };
   }
 
   /** Whether the send clock ran out for nothing: no bytes wait, or some were taken while it ran. */
@@ -200,7 +205,7 @@ export class Sending {
   /** The body that the plan has framed. */
   #sendBody(transport: Transport, body: BodyPlan): void {
     this.#bodyBegun = true;
-    const { chunked, declared, options } = this.#plan;
+    const { chunked, declared, options } = this.plan;
     const { bytes } = body;
     if (bytes !== null && !chunked && bytes.length <= HIGH_WATER_BYTES && bytes.length === declared) {
       this.#write(transport, bytes);
@@ -284,7 +289,7 @@ export class Sending {
   }
 
   #check(bytes: number): void {
-    const { declared } = this.#plan;
+    const { declared } = this.plan;
     if (declared === null || this.owed === null || bytes <= this.owed) return;
     throw new ContentLengthMismatch(declared, declared - this.owed, true);
   }
@@ -293,7 +298,7 @@ export class Sending {
     this.#check(bytes);
     part.sent += bytes;
     if (this.owed === null) return;
-    if (this.#plan.declared === null) this.#owner.onUnannounced();
+    if (this.plan.declared === null) this.#owner.onUnannounced();
     else this.owed -= bytes;
   }
 
