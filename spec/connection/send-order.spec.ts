@@ -125,7 +125,7 @@ describe('send()', () => {
     for (const nothing of [null, undefined]) {
       const error = await rejection(connection.send(nothing as never));
       expect(error).to.be.instanceOf(TypeError);
-      expect(error.message).to.match(/send\(\) takes/);
+      expect(error.message).to.match(/^send\(\) (takes|needs)/);
     }
     expect(connection.socket).to.equal(null);
     expect(server.connections).to.equal(0);

@@ -106,6 +106,7 @@ for (const way of [TCP, TLS, TUNNEL]) {
       async function* source(): AsyncGenerator<string> {
         yield 'part';
         await sleep(5);
+        // oxlint-disable-next-line typescript/only-throw-error -- a caller may throw anything
         throw failure;
       }
       await begun(connection, 100);

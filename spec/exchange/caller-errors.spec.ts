@@ -107,7 +107,7 @@ function expectSame(actual: { error: unknown } | null, expected: unknown): void 
 function expectShown(actual: { error: unknown } | null, expected: unknown): void {
   if (actual !== null && Object.is(actual.error, expected)) return;
   expect(actual?.error instanceof HTTPException).to.equal(true);
-  expectSame({ error: (actual?.error as Error).cause }, expected);
+  expectSame({ error: (actual?.error as Error | undefined)?.cause }, expected);
 }
 
 async function expectNextWorks(connection: HTTPConnection): Promise<void> {
