@@ -54,8 +54,20 @@ export interface BodyPlan {
   prepare: (() => Promise<void>) | null;
   /** Whether it can be sent once more after it was sent in part: what is at hand, and what can be read from its start again. */
   replayable: boolean;
-  /** Whether anything was taken from its source for a transport. An untouched plan can be sent as if for the first time. */
+  /**
+   * Whether anything was taken from its source for a transport. An untouched plan can be sent as if for the first time: the plan, not
+   * what the caller gave, as a file may have been read into it.
+   */
   touched: boolean;
+}
+
+/**
+ * Whether a plan can be sent once more: `repeatable` from its start, `untouched` as it never was sent, or `spent`, which a source that
+ * was told that no more is wanted is as well.
+ */
+export function repeatabilityOf(body: BodyPlan | null): 'repeatable' | 'untouched' | 'spent' {
+  if (body === null || body.replayable) return 'repeatable';
+  return body.touched || body.source?.cancelled === true ? 'spent' : 'untouched';
 }
 
 /** What a connection brings to the planning of its requests. */
@@ -163,7 +175,7 @@ function planBytes(bytes: Buffer, contentType: string | null, charset: Charset |
 }
 
 function planPieces(pieces: Pieces, charset: Charset | null): BodyPlan {
-  return planSource({ stream: null, pieces, giveBack: null }, charset);
+  return planSource({ stream: null, pieces, giveBack: null, cancelled: false }, charset);
 }
 
 function planSource(source: Source, charset: Charset | null): BodyPlan {
@@ -186,7 +198,8 @@ function planStream(stream: Readable, charset: Charset | null): BodyPlan {
     throw new TypeError('the stream given as body has been read to its end, there is nothing left to send');
   }
   const failure = streamFailure(stream);
-  if (failure === null) return planSource({ stream, pieces: null, giveBack: null }, charset);
+  if (failure === null)
+    return planSource({ stream, pieces: null, giveBack: null, cancelled: false }, charset);
   // oxlint-disable-next-line typescript/only-throw-error -- the very error of the caller's stream
   if (stream.errored === failure) throw failure;
   throw new TypeError('the stream given as body has been destroyed, there is nothing left to send');
@@ -208,7 +221,7 @@ function planFile(handle: FileHandle, blocksize: number, charset: Charset | null
       });
     }
   };
-  return { ...planSource({ stream: null, pieces, giveBack }, charset), prepare };
+  return { ...planSource({ stream: null, pieces, giveBack, cancelled: false }, charset), prepare };
 }
 
 /**

@@ -16,17 +16,22 @@ export interface Pieces {
 }
 
 /** A body that comes in pieces: a Node stream that is listened to, or an iterator that is asked. */
-export type Source =
+export type Source = {
+  /** Whether it was told that no more is wanted: what it says from then on, that it has ended too, is worth nothing. */
+  cancelled: boolean;
+} & (
   | { stream: Readable; pieces: null; giveBack: null }
   | {
       stream: null;
       pieces: Pieces;
       /** Told when a piece is out of our hands, by an iterator that lends several at a time; null for one that gives one at a time. */
       giveBack: ((piece: Buffer) => void) | null;
-    };
+    }
+);
 
 /** Tells a source that it will not be read any further: `return()` for an iterator, `destroy()` for a stream. */
 export function cancelSource(source: Source): void {
+  source.cancelled = true;
   try {
     if (source.stream !== null) {
       // An old-style stream may not have it.

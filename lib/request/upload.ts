@@ -11,6 +11,7 @@ import { STAGED_PIECE_BYTES } from '../coding/chunked-encoder.js';
 import type { ChunkedEncoder } from '../coding/chunked-encoder.js';
 import type { Charset } from '../fields/charset.js';
 import { ContentLengthMismatch } from '../errors.js';
+import { repeatabilityOf } from './body.js';
 import type { BodyPlan } from './body.js';
 import { PieceCopies } from './piece-copies.js';
 import { PieceAsker } from './piece-asker.js';
@@ -82,6 +83,11 @@ export class Upload {
     this.#turn.begin();
     if (body.bytes !== null) {
       this.#sendWhole(body.bytes, body.length ?? body.bytes.length);
+      return;
+    }
+    // What a source says that was let go is no end of the body: it must not go out as if it were whole.
+    if (repeatabilityOf(body) === 'spent') {
+      this.#fail(new Error('the source of the body has been used or let go before'));
       return;
     }
     body.touched = true;

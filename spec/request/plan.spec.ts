@@ -11,7 +11,11 @@ import { expect } from 'chai';
 
 import { planRequest } from '../../lib/request/plan.js';
 import type { RequestPlan } from '../../lib/request/plan.js';
-import type { RequestBody } from '../../lib/request/body.js';
+import { repeatabilityOf } from '../../lib/request/body.js';
+import type { BodyPlan, RequestBody } from '../../lib/request/body.js';
+import { cancelSource } from '../../lib/request/source.js';
+import type { Source } from '../../lib/request/source.js';
+import { Upload } from '../../lib/request/upload.js';
 import { rejection } from '../support/rejection.js';
 
 const SETTINGS = { blocksize: 65_536, defaultCharset: 'iso-8859-1' } as const;
@@ -73,11 +77,62 @@ describe('a planned request', () => {
   });
 
   it('says whether its body could be sent once more', () => {
-    for (const body of ['text', Buffer.from('b'), new URLSearchParams('a=1')]) {
-      expect(plan(body).body).to.include({ replayable: true, touched: false });
+    const form = new FormData();
+    form.append('a', new Blob(['b']));
+    for (const body of ['text', Buffer.from('b'), new URLSearchParams('a=1'), new Blob(['b']), form]) {
+      expect(repeatabilityOf(plan(body).body)).to.equal('repeatable');
     }
+    expect(repeatabilityOf(null)).to.equal('repeatable');
     for (const body of [['a'], Readable.from(['a']), handle]) {
-      expect(plan(body).body).to.include({ replayable: false, touched: false });
+      expect(repeatabilityOf(plan(body).body)).to.equal('untouched');
     }
+  });
+
+  /** Sends a planned body, or what it gives until it is stopped, and gives what was written. */
+  async function written(body: BodyPlan, stopped = false): Promise<string> {
+    let text = '';
+    const target = {
+      write(bytes: Uint8Array, taken?: () => void): boolean {
+        text += Buffer.from(bytes).toString('latin1');
+        taken?.();
+        return true;
+      },
+    };
+    await new Promise<void>((resolve, reject) => {
+      const options = { target, encoder: null, declared: null, onFinish: resolve, onFailure: reject };
+      const upload = new Upload(body, options);
+      upload.start();
+      if (!stopped) return;
+      upload.stop();
+      resolve();
+    });
+    return text;
+  }
+
+  it('can be sent again from its start when it is a Blob, also when it was stopped', async () => {
+    const body = plan(new Blob(['content'])).body as BodyPlan;
+    expect(await written(body)).to.equal('content');
+    await written(body, true);
+    expect(await written(body)).to.equal('content');
+  });
+
+  it('is never sent as if it were whole when its source was used, or let go', async () => {
+    const used = plan(['ab']).body as BodyPlan;
+    expect(await written(used)).to.equal('ab');
+    expect(repeatabilityOf(used)).to.equal('spent');
+    expect((await rejection(written(used))).message).to.match(/used or let go/);
+    const file = plan(handle).body as BodyPlan;
+    await file.prepare?.();
+    cancelSource(file.source as Source);
+    expect(repeatabilityOf(file)).to.equal('spent');
+    expect((await rejection(written(file))).message).to.match(/used or let go/);
+  });
+
+  it('has the block of a file that was read for it when it is sent for the first time after all', async () => {
+    const { body } = plan(handle);
+    await body?.prepare?.();
+    await body?.prepare?.();
+    expect(repeatabilityOf(body)).to.equal('untouched');
+    expect(await written(body as BodyPlan)).to.equal('content');
   });
 });
