@@ -20,9 +20,9 @@ import {
   NotConnected,
   ResponseNotReady,
 } from '../errors.js';
-import { Exchange } from '../exchange/exchange.js';
 import type { Dial } from '../exchange/link-source.js';
 import { LinkKeeper } from './link-keeper.js';
+import { OwnExchange } from './own-exchange.js';
 import { checkFieldName, checkFieldValue } from '../fields/field-checks.js';
 import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
@@ -43,7 +43,7 @@ const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 export class HTTPConnection extends Endpoint {
   #draft: RequestDraft | null = null;
   /** The last exchange, until its response was read. */
-  #exchange: Exchange | null = null;
+  #exchange: OwnExchange | null = null;
   /** The rejection of a request that failed in this very turn, for a `getResponse` called beside it. */
   #refused: Promise<void> | null = null;
   readonly #keeper: LinkKeeper;
@@ -160,7 +160,7 @@ export class HTTPConnection extends Endpoint {
     } catch (error) {
       return Promise.reject(error);
     }
-    return (exchange as Exchange).head();
+    return (exchange as OwnExchange).head();
   }
 
   /**
@@ -347,11 +347,11 @@ export class HTTPConnection extends Endpoint {
     return failure === null ? sent : this.#refuseWith(sent);
   }
 
-  #exchangeFor(plan: RequestPlan): Exchange {
+  #exchangeFor(plan: RequestPlan): OwnExchange {
     const { timeout } = plan.options;
     const timeouts = timeout === undefined ? this.timeouts : resolveTimeouts(timeout);
     const { onInformational } = this.options;
-    return new Exchange(plan, { timeouts, debugLevel: this.debugLevel, onInformational }, this.#keeper);
+    return new OwnExchange(plan, { timeouts, debugLevel: this.debugLevel, onInformational }, this.#keeper);
   }
 
   #refuse(error: unknown): Promise<void> {

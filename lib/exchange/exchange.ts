@@ -4,7 +4,7 @@
  * It parses no bytes, sends none itself, judges no clock and opens no connection; whatever the socket says after the end changes nothing.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { describeSocketError, isOurs, NotConnected, shownByStreams } from '../errors.js';
+import { describeSocketError, isOurs, shownByStreams } from '../errors.js';
 import type { Phase, TimeoutError } from '../errors.js';
 import type { InformationalResponse } from '../fields/message.js';
 import type { TimeLimits } from '../options.js';
@@ -12,7 +12,6 @@ import { makesSendingPointless, verdict } from '../protocol/exchange-table.js';
 import type { CloseReason, EndReason } from '../protocol/exchange-table.js';
 import type { Framing } from '../protocol/framing.js';
 import type { ResponseHead } from '../protocol/response-parser.js';
-import type { BodyPlan } from '../request/body.js';
 import type { RequestPlan } from '../request/plan.js';
 import type { BodySink, BodySource } from '../response/body-sink.js';
 import type { HTTPResponse, ResponseContext } from '../response/response.js';
@@ -37,10 +36,12 @@ export interface ExchangeSettings {
   onInformational: ((response: InformationalResponse) => void) | undefined;
   /** When the request was made, if that was before this attempt. */
   madeAt?: number | undefined;
+  /** Whether a response that is dropped unread is to be found by the garbage collector, and its link closed. */
+  findsDropped?: boolean | undefined;
 }
 
 /** How a failure is told: whether unread bytes are given up, and whether the error may say which exchange it ended. */
-interface Manner {
+export interface Manner {
   atOnce: boolean;
   describe: boolean;
 }
@@ -48,7 +49,7 @@ interface Manner {
 /** The bytes that came before it are shown first. */
 const BY_PEER: Manner = { atOnce: false, describe: true };
 /** By a clock of ours, or by the owner. */
-const BY_US: Manner = { atOnce: true, describe: true };
+export const BY_US: Manner = { atOnce: true, describe: true };
 /** What a caller has thrown, or gave as a reason, is given as it is. */
 const BY_CALLER: Manner = { atOnce: true, describe: false };
 
@@ -67,8 +68,9 @@ export class Exchange
   /** Whether it is over. The response may still have to be read. */
   over = false;
 
-  readonly #hold: LinkHold;
+  protected readonly hold: LinkHold;
   readonly #clock: ExchangeClock | null;
+  readonly #findsDropped: boolean;
   #keepAlive = true;
   #onAbort: (() => void) | null = null;
 
@@ -76,8 +78,9 @@ export class Exchange
     this.method = plan.method;
     this.url = plan.url;
     this.debugLevel = settings.debugLevel;
+    this.#findsDropped = settings.findsDropped === true;
     this.timing = new ExchangeRecord(!plan.raw, settings.madeAt);
-    this.#hold = new LinkHold(source, this);
+    this.hold = new LinkHold(source, this);
     this.#clock = settings.timeouts === null ? null : new ExchangeClock(settings.timeouts, this);
     this.#clock?.start('total');
     this.sending = new Sending(plan, this.#clock, this);
@@ -92,7 +95,7 @@ export class Exchange
   }
 
   get reused(): boolean {
-    return this.#hold.reused;
+    return this.hold.reused;
   }
 
   get remoteAddress(): string | null {
@@ -104,7 +107,7 @@ export class Exchange
     const { signal } = this.sending.plan.options;
     if (signal !== undefined) {
       const onAbort = (): void => {
-        this.#fail(signal.reason, BY_CALLER);
+        this.failWith(signal.reason, BY_CALLER);
       };
       if (signal.aborted) {
         onAbort();
@@ -114,7 +117,7 @@ export class Exchange
       signal.addEventListener('abort', onAbort);
     }
     const prepare = this.sending.plan.body?.prepare ?? null;
-    if (prepare === null) this.#hold.acquire(this.raw);
+    if (prepare === null) this.hold.acquire(this.raw);
     else this.#beginBehind(prepare());
   }
 
@@ -134,7 +137,7 @@ export class Exchange
 
   /** The link that it runs on. */
   get link(): Link | null {
-    return this.#hold.link;
+    return this.hold.link;
   }
 
   /** The response, once its head has arrived. */
@@ -147,85 +150,31 @@ export class Exchange
     return this.receiving.claimed;
   }
 
-  /** Whether the response ended HTTP on the connection, whose bytes are now the caller's. */
-  get switched(): boolean {
-    return this.receiving.state === 'switched';
-  }
-
   /** Whether it is not a request, but bytes that were sent outside of one. */
   get raw(): boolean {
     return this.sending.plan.raw;
   }
 
-  /** Whether it ended before `send` had brought all that its head has promised. */
-  get cutShort(): boolean {
-    return this.over && this.sending.plan.owed !== 0 && this.sending.state === 'cut';
-  }
-
-  /** The caller's Content-Type, by which text that `send` brings is encoded. */
-  get contentType(): string | null {
-    return this.sending.plan.contentType;
-  }
-
-  /** What keeps the connection from another request, as a sentence; null when nothing does. */
-  get whyBlocked(): string | null {
-    if (this.failure !== null || this.raw) return null;
-    const last = `${this.method} ${this.url}`;
-    if (this.switched) return `HTTP ended with the response to ${last}; detach() or close() first`;
-    if (this.sending.busy)
-      return `the body of ${last} is still being sent; await request() first, or close()`;
-    return this.receiving.whyUnread(last);
-  }
-
-  /** Bytes that `send` brings, behind what is being sent. */
-  send(body: BodyPlan): Promise<void> {
-    return this.sending.add(body);
-  }
-
-  /** The connection is being closed by its owner. */
-  close(error: NotConnected): void {
-    if (this.over) return;
-    if (this.switched) this.handOver().transport.close();
-    else this.#fail(error, BY_US, this.receiving.cutShort(error.message));
-  }
-
-  /** Ends an exchange that waits for bytes nobody is going to send any more. */
-  abandon(): void {
-    if (this.over) return;
-    if (this.sending.busy) {
-      this.#fail(new NotConnected('the connection was closed: another request was made'), BY_US);
-      return;
-    }
-    this.sending.cut();
-    this.#end(this.#hold.unfit ?? 'the request was cut short');
-  }
-
-  /** Ends an exchange whose connection is handed over. */
-  handOver(): Link {
-    this.#end('handed over');
-    return this.link as Link;
-  }
-
   // Of the source of links.
 
   awaitLink(dial: Dial): void {
-    this.#hold.wait(dial);
+    this.hold.wait(dial);
     this.#clock?.start('connect');
   }
 
   start(link: Link): void {
     if (this.over) return;
     this.#clock?.stop('connect');
-    this.#hold.take(link);
+    this.hold.take(link);
     if (this.raw) link.beginRaw(this);
     else link.begin(this, this.method, this.#clock !== null);
-    const head = this.timing.start(this, link, this.#hold.dialled, this.sending.plan.head);
+    const head = this.timing.start(this, link, this.hold.dialled, this.sending.plan.head);
     // A subscriber may have ended it.
     if (this.failure === null) this.sending.begin(link.transport, head);
   }
 
   fail(error: unknown): void {
-    this.#fail(error, BY_PEER);
+    this.failWith(error, BY_PEER);
   }
 
   // Of the request's side.
@@ -246,18 +195,18 @@ export class Exchange
   }
 
   onUnannounced(): void {
-    this.#hold.unfit ??= 'bytes were sent outside of a request';
+    this.hold.unfit ??= 'bytes were sent outside of a request';
   }
 
   onSendingFailed(error: unknown): void {
-    this.#fail(error, isOurs(error) ? BY_US : BY_CALLER);
+    this.failWith(error, isOurs(error) ? BY_US : BY_CALLER);
   }
 
   // Of the link.
 
   onInterim(head: ResponseHead): void {
     this.receiving.onInterim(head, (error) => {
-      this.#fail(error, BY_CALLER);
+      this.failWith(error, BY_CALLER);
     });
     if (head.status === 100 && !this.over) this.sending.continueBody();
   }
@@ -276,7 +225,7 @@ export class Exchange
       const undecided = sending.state === 'waiting' || sending.state === 'cut';
       if (undecided || makesSendingPointless(head.status, framing.closes)) sending.cut();
     }
-    return response;
+    return this.#findsDropped ? this.receiving.mayDrop(this) : response;
   }
 
   onEndOfResponse(trailers: string[]): void {
@@ -303,11 +252,11 @@ export class Exchange
   }
 
   onFailure(error: Error): void {
-    this.#fail(error, BY_PEER);
+    this.failWith(error, BY_PEER);
   }
 
   onUnfit(reason: CloseReason): void {
-    this.#hold.unfit ??= reason;
+    this.hold.unfit ??= reason;
     if (this.raw) this.receiving.step('fail');
     this.#settle();
   }
@@ -315,34 +264,48 @@ export class Exchange
   // Of the clocks.
 
   get phase(): Phase {
-    if (this.link === null) return this.#hold.dialPhase;
+    if (this.link === null) return this.hold.dialPhase;
     if (this.receiving.state !== 'awaited') return 'body';
     return this.sending.active ? 'send' : 'response';
   }
 
   onTimeout(error: TimeoutError): void {
-    if (this.link === null) nameAddresses(error, this.#hold.attempts);
-    this.#fail(error, BY_US);
+    if (this.link === null) nameAddresses(error, this.hold.attempts);
+    this.failWith(error, BY_US);
   }
 
   // Of the response.
 
   resume(): void {
     if (this.over) return;
+    this.receiving.hold();
     this.link?.transport.resume();
     this.#clock?.asked();
   }
 
   abort(): void {
-    this.#hold.giveUp();
+    this.#giveUp('the response was destroyed');
+  }
+
+  /** Whether the response was read to its end, or given up. */
+  get isConsumed(): boolean {
+    return this.hold.isConsumed;
+  }
+
+  onDropped(): void {
+    this.#giveUp('the response was dropped');
+  }
+
+  #giveUp(reason: CloseReason): void {
+    this.hold.giveUp(reason);
     if (this.over) return;
-    this.#hold.unfit ??= 'the response was destroyed';
+    this.hold.unfit ??= reason;
     this.receiving.step('fail');
     this.#settle();
   }
 
   consumed(): void {
-    this.#hold.consumed();
+    this.hold.consumed();
   }
 
   fileno(): number {
@@ -350,7 +313,7 @@ export class Exchange
   }
 
   reusable(): boolean {
-    const alive = this.#keepAlive && this.#hold.unfit === null && this.link?.usable === true;
+    const alive = this.#keepAlive && this.hold.unfit === null && this.link?.usable === true;
     return alive && this.sending.state === 'sent';
   }
 
@@ -359,10 +322,10 @@ export class Exchange
   #beginBehind(prepared: Promise<void>): void {
     prepared.then(
       () => {
-        if (!this.over) this.#hold.acquire(this.raw);
+        if (!this.over) this.hold.acquire(this.raw);
       },
       (error: unknown) => {
-        this.#fail(error, BY_PEER);
+        this.failWith(error, BY_PEER);
       },
     );
   }
@@ -374,44 +337,44 @@ export class Exchange
     const response = this.receiving.state;
     if (this.raw && response !== 'failed') {
       // Bytes outside of a request have no response: they are over when all were sent, and leave the link to others like them.
-      if (request === 'owing') this.#end('reuse');
+      if (request === 'owing') this.end('reuse');
       return;
     }
-    const outcome = verdict(request, response, this.#keepAlive, this.#hold.unfit);
+    const outcome = verdict(request, response, this.#keepAlive, this.hold.unfit);
     if (outcome === 'unfinished') return;
     if (outcome === 'hand over') {
       this.#clock?.clear();
       return;
     }
     if (request !== 'sent') this.sending.cut();
-    this.#end(outcome === 'reuse' && this.link?.usable !== true ? 'the peer closed' : outcome);
+    this.end(outcome === 'reuse' && this.link?.usable !== true ? 'the peer closed' : outcome);
   }
 
   /** Over: every clock and listener is gone, and the link is closed, or free. */
-  #end(reason: EndReason): void {
+  protected end(reason: EndReason): void {
     this.over = true;
     this.#clock?.clear();
     if (this.#onAbort !== null) this.sending.plan.options.signal?.removeEventListener('abort', this.#onAbort);
     this.#onAbort = null;
-    this.timing.over(this.#hold, this.failure);
+    this.timing.over(this.hold, this.failure);
     this.sending.stop();
     this.sending.forget();
-    if (this.raw || this.response?.pendingBytes === 0) this.#hold.consumed();
-    this.#hold.end(reason);
+    if (this.raw || this.response?.pendingBytes === 0) this.hold.consumed();
+    this.hold.end(reason);
   }
 
   /** @param bodyError - what the reader of an unfinished body hears, when that is something else */
-  #fail(error: unknown, { atOnce, describe }: Manner, bodyError?: Error): void {
+  protected failWith(error: unknown, { atOnce, describe }: Manner, bodyError?: Error): void {
     if (this.over) return;
     const shown = this.receiving.state === 'body' ? (bodyError ?? shownByStreams(error)) : null;
     if (describe) {
-      const data = { method: this.method, url: this.url, phase: this.phase, ...this.#hold.progress };
+      const data = { method: this.method, url: this.url, phase: this.phase, ...this.hold.progress };
       describeSocketError(error, data);
       if (shown !== error) describeSocketError(shown, data);
     }
     const failure = { error, reported: false };
     this.failure = failure;
-    this.#hold.unfit ??= 'the exchange failed';
+    this.hold.unfit ??= 'the exchange failed';
     this.receiving.step('fail');
     const request = this.sending.fail(error);
     this.#settle();

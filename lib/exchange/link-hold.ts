@@ -90,6 +90,11 @@ export class LinkHold {
     if (this.#consumed) this.#onConsumed();
   }
 
+  /** Whether that is so. */
+  get isConsumed(): boolean {
+    return this.#consumed;
+  }
+
   /** Nobody reads the response any more. */
   consumed(): void {
     this.#consumed = true;
@@ -97,8 +102,8 @@ export class LinkHold {
   }
 
   /** The response was given up although bytes are unread: whoever asks for the next could not tell them from its own. */
-  giveUp(): void {
-    if (this.#over) this.link?.close('the response was destroyed');
+  giveUp(reason: CloseReason): void {
+    if (this.#over) this.link?.close(reason);
     this.consumed();
   }
 

@@ -10,11 +10,13 @@ import { RESPONSE_STEPS } from '../protocol/exchange-table.js';
 import type { ResponseEvent, ResponseState } from '../protocol/exchange-table.js';
 import type { Framing } from '../protocol/framing.js';
 import type { ResponseHead } from '../protocol/response-parser.js';
-import type { BodySource } from '../response/body-sink.js';
+import type { BodySink, BodySource } from '../response/body-sink.js';
 import { HTTPResponse } from '../response/response.js';
 import type { ResponseContext } from '../response/response.js';
 import { traceReply } from '../trace.js';
 import type { Trace } from '../trace.js';
+import { DroppableBody } from './dropped-response.js';
+import type { Droppable } from './dropped-response.js';
 
 interface HeadWaiter {
   resolve: (response: HTTPResponse) => void;
@@ -23,14 +25,15 @@ interface HeadWaiter {
 
 export class Receiving {
   state: ResponseState = 'awaited';
-  /** The response, once its head has arrived. */
-  response: HTTPResponse | null = null;
   /** Whether the caller has asked for it. */
   claimed = false;
 
   readonly #trace: Trace | null;
   readonly #report: ((response: InformationalResponse) => unknown) | undefined;
   #waiter: HeadWaiter | null = null;
+  #response: HTTPResponse | null = null;
+  /** The response where it may be dropped; it is then held there alone. */
+  #droppable: DroppableBody | null = null;
 
   /** @param report - told of each interim response */
   constructor(trace: Trace | null, report: ((response: InformationalResponse) => unknown) | undefined) {
@@ -38,14 +41,21 @@ export class Receiving {
     this.#report = report;
   }
 
-  /** Whether the caller waits for the head. */
-  get awaited(): boolean {
-    return this.#waiter !== null;
+  /** The response, once its head has arrived; null again when it was dropped. */
+  get response(): HTTPResponse | null {
+    return this.#response ?? this.#droppable?.response ?? null;
   }
 
-  /** Whether more of the response is to come. */
-  get running(): boolean {
-    return this.state === 'awaited' || this.state === 'body';
+  /** Has the exchange hear of a response that nobody can read any more. */
+  mayDrop(exchange: Droppable): BodySink {
+    this.#droppable = new DroppableBody(this.#response as HTTPResponse, exchange);
+    this.#response = null;
+    return this.#droppable;
+  }
+
+  /** A reader waits. */
+  hold(): void {
+    this.#droppable?.hold();
   }
 
   /** What a new request would have to step over, as a sentence; null when that is nothing. */
@@ -87,7 +97,7 @@ export class Receiving {
   onHead(head: ResponseHead, framing: Framing, context: ResponseContext, source: BodySource): HTTPResponse {
     if (this.#trace !== null) traceReply(this.#trace, head);
     const response = new HTTPResponse(head, framing, context, source);
-    this.response = response;
+    this.#response = response;
     this.step(framing.kind === 'switch' ? 'switch' : 'head');
     this.#waiter?.resolve(response);
     this.#waiter = null;
@@ -96,10 +106,11 @@ export class Receiving {
 
   /** The response is complete. */
   end(trailers: string[]): void {
-    const response = this.response as HTTPResponse;
-    if (trailers.length > 0) response.setTrailers(trailers);
+    const { response } = this;
     this.step('end');
-    response.finish();
+    if (trailers.length > 0) response?.setTrailers(trailers);
+    response?.finish();
+    this.#droppable?.letGo();
   }
 
   /**

@@ -83,9 +83,10 @@ export class ExchangeRecord extends Timing {
     if (this.id !== 0) CHANNELS.requestSent.publish({ id: this.id });
   }
 
-  head({ status, reason, fields }: ResponseHead): void {
+  head(head: ResponseHead): void {
     this.headersAt = turnTime();
     if (this.id === 0 || !CHANNELS.requestHeaders.hasSubscribers) return;
+    const { status, reason, fields } = head;
     const ms = this.read().headers;
     CHANNELS.requestHeaders.publish({ id: this.id, status, reason, headers: messageOf(fields.slice()), ms });
   }

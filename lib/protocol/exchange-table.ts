@@ -76,6 +76,7 @@ export type CloseReason =
   | 'bytes followed the response'
   | 'the exchange failed'
   | 'the response was destroyed'
+  | 'the response was dropped'
   | 'the peer closed'
   | 'bytes came while idle'
   | 'bytes were sent outside of a request'
