@@ -71,6 +71,7 @@ const undefinable: Undefinable extends readonly never[] ? true : false = true;
 
 const CLASSES = [
   'HTTPConnection',
+  'HTTPConnectionPool',
   'HTTPSConnection',
   'HTTPResponse',
   'HTTPMessage',

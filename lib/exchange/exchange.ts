@@ -34,6 +34,8 @@ export interface ExchangeSettings {
   debugLevel: number;
   /** For interim responses, unless the request has its own. */
   onInformational: ((response: InformationalResponse) => void) | undefined;
+  /** What is left of `total`, where it began before the exchange did. */
+  totalLeftMs?: number | undefined;
   /** When the request was made, if that was before this attempt. */
   madeAt?: number | undefined;
   /** Whether a response that is dropped unread is to be found by the garbage collector, and its link closed. */
@@ -82,7 +84,7 @@ export class Exchange
     this.timing = new ExchangeRecord(!plan.raw, settings.madeAt);
     this.hold = new LinkHold(source, this);
     this.#clock = settings.timeouts === null ? null : new ExchangeClock(settings.timeouts, this);
-    this.#clock?.start('total');
+    this.#clock?.start('total', settings.totalLeftMs);
     this.sending = new Sending(plan, this.#clock, this);
     this.receiving = new Receiving(this.trace, plan.options.onInformational ?? settings.onInformational);
   }

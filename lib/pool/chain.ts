@@ -47,6 +47,17 @@ export class Chain<M extends Member<M>> {
     this.#size++;
   }
 
+  /** Joins before all others. */
+  unshift(member: M): void {
+    if (member.chain !== null) return;
+    member.chain = this;
+    member.behind = this.#first;
+    if (this.#first === null) this.#last = member;
+    else this.#first.before = member;
+    this.#first = member;
+    this.#size++;
+  }
+
   /** Takes out the one that has waited longest. */
   shift(): M | null {
     const member = this.#first;

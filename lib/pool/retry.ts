@@ -128,15 +128,21 @@ export function retryAfterMs(value: string, now: number): number | null {
  */
 export function isTransient(error: unknown, opening: boolean, retries: Retries): boolean {
   if (error instanceof TimeoutError) return error.timer === 'connect' || error.timer === 'response';
-  if (error instanceof RemoteDisconnected) return true;
+  if (isConnectionLost(error)) return true;
   // The proxy could not reach the server: what it answers then is a status like any other.
   if (error instanceof TunnelError) return retries.statuses.has(error.status);
   if (error instanceof HTTPException || !(error instanceof Error)) return false;
-  const code: unknown = (error as NodeJS.ErrnoException).code;
-  if (typeof code === 'string' && CONNECTION_LOST.has(code)) return true;
   if (!opening) return false;
   // Whatever else kept the connection from being opened, but a bad argument, and whom TLS does not trust or understand.
   return !(error instanceof TypeError || error instanceof RangeError || isTLSFailure(error));
+}
+
+/** Whether a connection has closed or broken without a word of its peer. */
+export function isConnectionLost(error: unknown): boolean {
+  if (error instanceof RemoteDisconnected) return true;
+  if (error instanceof HTTPException || !(error instanceof Error)) return false;
+  const code: unknown = (error as NodeJS.ErrnoException).code;
+  return typeof code === 'string' && CONNECTION_LOST.has(code);
 }
 
 /** What a socket says when the peer or the way to it is gone. */

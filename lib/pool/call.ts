@@ -1,0 +1,410 @@
+/**
+ * One request to a pool, from the call to its response: the wait for a connection, the attempts, the waits between them.
+ *
+ * It settles once. What may be sent again is decided by the tables in `resend.ts` and `retry.ts`; which connection it gets, by the pool.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import { CHANNELS } from '../channels.js';
+import { attachTo, HTTPException, TimeoutError } from '../errors.js';
+import { MAX_MS } from '../options.js';
+import type { TimeLimits } from '../options.js';
+import type { RequestBody } from '../request/body.js';
+import { describedUnsent, planRequest } from '../request/plan.js';
+import type { RequestDraft, RequestPlan } from '../request/plan.js';
+import type { RequestOptions } from '../request/request-options.js';
+import type { HTTPResponse } from '../response/response.js';
+import { BodyMaker } from './body-maker.js';
+import type { PoolBody } from './body-maker.js';
+import type { Member } from './chain.js';
+import { PooledExchange } from './pooled-exchange.js';
+import type { PoolSettings } from './pool-options.js';
+import { resends } from './resend.js';
+import type { Death } from './resend.js';
+import { backoffMs, isConnectionLost, isTransient, retryAfterMs } from './retry.js';
+import type { Attempt, Retries } from './retry.js';
+import type { Slot } from './slot.js';
+
+/** The pool, as a call sees it. */
+export interface CallOwner {
+  readonly settings: PoolSettings;
+  /** Asks for a slot: `run` is called, or `enqueued`. `again` for a call that had one, and goes before those who wait. */
+  take(call: Call, again: boolean): void;
+  /** Gives up waiting. */
+  leave(call: Call): void;
+  /** The call waits for nothing any more: it has a slot that was not used. */
+  giveBack(slot: Slot): void;
+  /** What keeps every connection busy, for errors. */
+  describeHolders(): string;
+  /** It has settled. */
+  onSettled(call: Call): void;
+}
+
+/** What a call is made with, checked. */
+export interface CallPlan {
+  readonly draft: RequestDraft;
+  /** The URL as errors, events and the response show it. */
+  readonly shownURL: string;
+  readonly body: PoolBody | null | undefined;
+  readonly options: RequestOptions;
+  readonly timeouts: TimeLimits | null;
+  readonly retries: Retries;
+  readonly acquireTimeout: number | undefined;
+  /** When the whole began, by `performance.now()`: a redirect's request begins later than what it belongs to. */
+  readonly begunAt: number;
+}
+
+/** A retried response's body is read so far, that its connection can be used again. */
+export const DRAIN = { maxBytes: 65_536, timeout: 1000 } as const;
+
+export class Call implements Member<Call> {
+  before: Call | null = null;
+  behind: Call | null = null;
+  chain: object | null = null;
+  /** Whether only a new connection will do. */
+  wantsNew = false;
+  readonly method: string;
+  readonly url: string;
+
+  readonly #owner: CallOwner;
+  readonly #plan: CallPlan;
+  readonly #body: BodyMaker;
+  #resolve: ((response: HTTPResponse) => void) | null = null;
+  #reject: ((error: unknown) => void) | null = null;
+  #exchange: PooledExchange | null = null;
+  #slot: Slot | null = null;
+  #attempts: Attempt[] | null = null;
+  /** Whether this attempt has been sent again by itself. */
+  #resent = false;
+  #timer: NodeJS.Timeout | undefined;
+  #onAbort: (() => void) | null = null;
+  /** The caller's async context, kept while it waits. */
+  #scope: AsyncResource | null = null;
+
+  /** @throws TypeError, InvalidURL, ContentLengthMismatch for what cannot be sent */
+  constructor(plan: CallPlan, owner: CallOwner) {
+    this.#plan = plan;
+    this.#owner = owner;
+    this.method = plan.draft.method;
+    this.url = plan.shownURL;
+    this.#body = new BodyMaker(
+      plan.body,
+      (body) => this.#planRequest(body),
+      (error) => {
+        this.#onSourceFailed(error);
+      },
+    );
+  }
+
+  /** Settles with the response, or with what ended the last attempt. */
+  start(): Promise<HTTPResponse> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      const { signal } = this.#plan.options;
+      if (signal?.aborted === true) this.fail(signal.reason);
+      else this.#owner.take(this, false);
+    });
+  }
+
+  /** Whether an exchange runs for it, so that the end of that is its end. */
+  get running(): boolean {
+    return this.#exchange !== null;
+  }
+
+  // Of the pool.
+
+  /** It has to wait for a slot. */
+  enqueued(): void {
+    this.#scope ??= new AsyncResource('HTTPPOOLCALL', { requireManualDestroy: true });
+    const { acquireTimeout = Infinity } = this.#plan;
+    const totalLeft = this.#totalLeftMs();
+    this.#watch(Math.min(acquireTimeout, totalLeft), () => {
+      this.fail(acquireTimeout <= totalLeft ? this.#acquireError(acquireTimeout) : this.#totalError());
+    });
+  }
+
+  /** Here is a slot. */
+  run(slot: Slot): void {
+    this.#unwatch();
+    this.#slot = slot;
+    const scope = this.#scope;
+    if (scope === null) this.#attempt(slot);
+    else
+      scope.runInAsyncScope(() => {
+        this.#attempt(slot);
+      });
+  }
+
+  /** Ends it, wherever it stands; what runs is ended by its slot. */
+  fail(error: unknown): void {
+    if (this.#reject === null) return;
+    this.#unwatch();
+    if (this.chain !== null) this.#owner.leave(this);
+    this.#body.cancel();
+    const reject = this.#reject;
+    this.#settle();
+    reject(error);
+  }
+
+  // One attempt.
+
+  #planRequest(body: RequestBody | null | undefined): RequestPlan {
+    const { draft, shownURL, options } = this.#plan;
+    const { settings } = this.#owner;
+    try {
+      const plan = planRequest({ ...draft }, body, options, settings.planning, false);
+      plan.url = shownURL;
+      return plan;
+    } catch (error) {
+      throw describedUnsent(error, { ...draft, url: shownURL });
+    }
+  }
+
+  #attempt(slot: Slot): void {
+    let plan: RequestPlan | Promise<RequestPlan>;
+    try {
+      plan = this.#body.plan();
+    } catch (error) {
+      this.#onNoBody(slot, error);
+      return;
+    }
+    if (!(plan instanceof Promise)) {
+      this.#exchangeOn(slot, plan);
+      return;
+    }
+    // A factory may take its time; abort and `total` do not wait for it.
+    this.#watch(this.#totalLeftMs(), () => {
+      this.#onNoBody(slot, this.#totalError());
+    });
+    plan.then(
+      (made) => {
+        this.#unwatch();
+        if (this.#reject === null) this.#owner.giveBack(slot);
+        else this.#exchangeOn(slot, made);
+      },
+      (error: unknown) => {
+        this.#unwatch();
+        this.#onNoBody(slot, error);
+      },
+    );
+  }
+
+  #onNoBody(slot: Slot, error: unknown): void {
+    if (this.#slot === slot) {
+      this.#slot = null;
+      this.#owner.giveBack(slot);
+    }
+    this.fail(error);
+  }
+
+  #exchangeOn(slot: Slot, plan: RequestPlan): void {
+    const { timeouts } = this.#plan;
+    const exchange = new PooledExchange(
+      plan,
+      {
+        timeouts,
+        totalLeftMs: this.#totalLeftMs(),
+        madeAt: this.#plan.begunAt,
+        findsDropped: true,
+        debugLevel: 0,
+        onInformational: this.#owner.settings.onInformational,
+      },
+      slot,
+    );
+    this.#exchange = exchange;
+    slot.user = exchange;
+    exchange.head().then(
+      (response) => {
+        this.#onResponse(response);
+      },
+      (error: unknown) => {
+        this.#onFailure(exchange, error);
+      },
+    );
+    exchange.begin();
+  }
+
+  #onSourceFailed(error: unknown): void {
+    if (this.#exchange === null) this.fail(error);
+    else this.#exchange.onSendingFailed(error);
+  }
+
+  #onResponse(response: HTTPResponse): void {
+    const { retries } = this.#plan;
+    if (retries.limit === 0 || !retries.statuses.has(response.status) || !this.#mayRetry()) {
+      this.#succeed(response);
+      return;
+    }
+    const value = response.headers.get('retry-after');
+    const asked = value === null ? null : retryAfterMs(value, Date.now());
+    if (asked !== null && asked > retries.maxRetryAfter) {
+      this.#succeed(response);
+      return;
+    }
+    const delay = asked ?? this.#backoffMs();
+    const goesOn = this.#report({ error: null, status: response.status, delay });
+    if (goesOn === null) {
+      response.drain(DRAIN).catch(ignore);
+    } else if (goesOn) {
+      this.#pause(delay, response.drain(DRAIN).catch(ignore));
+    } else {
+      this.#succeed(response);
+    }
+  }
+
+  #onFailure(exchange: PooledExchange, error: unknown): void {
+    this.#slot = null;
+    if (this.#reject === null) return;
+    if (!this.#resent && resends(deathOf(exchange, error), exchange.moment, this.#body.kind, this.method)) {
+      this.#resent = true;
+      this.#exchange = null;
+      this.wantsNew = true;
+      this.#owner.take(this, true);
+      return;
+    }
+    const ofPeer = exchange.linkFailure === error || exchange.failedToOpen(error);
+    const ofClock = error instanceof TimeoutError && error !== this.#plan.options.signal?.reason;
+    const { retries } = this.#plan;
+    const transient = (ofPeer || ofClock) && isTransient(error, exchange.failedToOpen(error), retries);
+    if (transient && this.#mayRetry()) {
+      const delay = this.#backoffMs();
+      const goesOn = this.#report({ error: error as Error, status: null, delay });
+      if (goesOn === null) return;
+      if (goesOn) {
+        this.#pause(delay, null);
+        return;
+      }
+    } else {
+      this.#note({ error: error instanceof Error ? error : null, status: null, delay: 0 });
+    }
+    if (ofPeer || (error instanceof HTTPException && error !== this.#plan.options.signal?.reason))
+      attachTo(error, 'attempts', this.#attempts);
+    this.fail(error);
+  }
+
+  // Another attempt.
+
+  #mayRetry(): boolean {
+    const { retries } = this.#plan;
+    const made = this.#attempts?.length ?? 0;
+    return made < retries.limit && retries.methods.has(this.method) && this.#body.kind !== 'spent';
+  }
+
+  #backoffMs(): number {
+    return backoffMs(this.#plan.retries, (this.#attempts?.length ?? 0) + 1, Math.random());
+  }
+
+  #note(attempt: Omit<Attempt, 'number'>): Attempt {
+    this.#attempts ??= [];
+    const noted = { number: this.#attempts.length + 1, ...attempt };
+    this.#attempts.push(noted);
+    return noted;
+  }
+
+  /** Tells the caller of an attempt; null when that has ended the call. */
+  #report(attempt: Omit<Attempt, 'number'>): boolean | null {
+    const noted = this.#note(attempt);
+    if (CHANNELS.requestRetry.hasSubscribers)
+      CHANNELS.requestRetry.publish({ id: this.#exchange?.id ?? 0, attempt: noted });
+    const { onRetry } = this.#plan.retries;
+    if (onRetry === null) return true;
+    try {
+      const answer: unknown = onRetry(noted);
+      // An async function is taken as well; what it rejects with ends the call as what it throws does.
+      if (answer instanceof Promise) {
+        answer.catch((error: unknown) => {
+          this.fail(error);
+        });
+      }
+      return answer !== false;
+    } catch (error) {
+      this.fail(error);
+      return null;
+    }
+  }
+
+  /** Waits, without a connection, then asks for the next one. */
+  #pause(delay: number, drained: Promise<unknown> | null): void {
+    this.#exchange = null;
+    this.#slot = null;
+    // The connection of the next attempt may be stale as this one's was.
+    this.#resent = false;
+    const totalLeft = this.#totalLeftMs();
+    const goOn = (): void => {
+      if (this.#reject !== null) this.#owner.take(this, false);
+    };
+    this.#watch(Math.min(delay, totalLeft), () => {
+      if (totalLeft < delay) {
+        this.fail(this.#totalError());
+        return;
+      }
+      this.#unwatch();
+      // Where it was drained, the same connection can be used.
+      if (drained === null) goOn();
+      else void drained.then(goOn);
+    });
+  }
+
+  // The end.
+
+  #succeed(response: HTTPResponse): void {
+    const resolve = this.#resolve;
+    this.#body.settle();
+    this.#settle();
+    resolve?.(response);
+  }
+
+  #settle(): void {
+    this.#resolve = null;
+    this.#reject = null;
+    this.#exchange = null;
+    this.#slot = null;
+    this.#owner.onSettled(this);
+  }
+
+  /** Watches the clock and the signal while no exchange does. */
+  #watch(ms: number, onTime: () => void): void {
+    if (ms <= MAX_MS) this.#timer = setTimeout(onTime, Math.max(0, Math.ceil(ms)));
+    const { signal } = this.#plan.options;
+    if (signal === undefined) return;
+    this.#onAbort = () => {
+      const slot = this.#slot;
+      if (slot !== null) this.#onNoBody(slot, signal.reason);
+      else this.fail(signal.reason);
+    };
+    signal.addEventListener('abort', this.#onAbort);
+  }
+
+  #unwatch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#onAbort === null) return;
+    this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#onAbort = null;
+  }
+
+  #totalLeftMs(): number {
+    const { timeouts, begunAt } = this.#plan;
+    const total = timeouts?.total;
+    return total === undefined ? Infinity : begunAt + total - performance.now();
+  }
+
+  #totalError(): TimeoutError {
+    const error = new TimeoutError('total', 'connect', this.#plan.timeouts?.total ?? 0);
+    return describedUnsent(error, { ...this.#plan.draft, url: this.url }) as TimeoutError;
+  }
+
+  #acquireError(ms: number): TimeoutError {
+    const error = new TimeoutError('acquire', 'connect', ms);
+    error.message = `no connection became free within the acquire timeout of ${String(ms)} ms; ${this.#owner.describeHolders()}`;
+    return describedUnsent(error, { ...this.#plan.draft, url: this.url }) as TimeoutError;
+  }
+}
+
+/** What died: only a connection that was lost counts, not one that said something. */
+function deathOf(exchange: PooledExchange, error: unknown): Death {
+  if (exchange.linkFailure !== error || !isConnectionLost(error)) return 'other';
+  return exchange.reused ? 'used connection' : 'new connection';
+}
+
+function ignore(): void {}
