@@ -68,11 +68,16 @@ export function describeFailure(error: unknown, data: ExchangeData): void {
   const described = read(error, 'method') !== undefined;
   addData(error, data);
   if (described || data.method === undefined) return;
-  const progress = `${String(data.bytesSent ?? 0)} bytes sent, ${String(data.bytesReceived ?? 0)} received`;
+  const { bytesSent = 0, bytesReceived = 0 } = data;
   const reused = data.reused === true ? ', reused connection' : '';
+  // Where it failed may not know how far the exchange has got.
+  const known = data.bytesSent !== undefined || data.bytesReceived !== undefined;
+  const progress = known
+    ? ` (${String(bytesSent)} bytes sent, ${String(bytesReceived)} received${reused})`
+    : '';
   try {
     const { message, stack } = error;
-    error.message = `${data.method} ${data.url ?? ''}: ${message} (${progress}${reused})`;
+    error.message = `${data.method} ${data.url ?? ''}: ${message}${progress}`;
     // V8 wrote the message into the stack, which is what an uncaught error or a log shows.
     const header = `: ${message}`;
     const at = stack?.indexOf(header) ?? -1;

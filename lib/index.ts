@@ -54,6 +54,8 @@ export type { Attempt, RetryOptions } from './pool/retry.js';
 export type { ConnectionState } from './protocol/exchange-table.js';
 export type { RequestBody } from './request/body.js';
 export type { RequestOptions } from './request/request-options.js';
+export { decoded } from './response/decoded.js';
+export type { DecodedOptions } from './response/decoded.js';
 export { HTTPResponse } from './response/response.js';
 export type { DrainOptions } from './response/response.js';
 export type { ReadOptions } from './response/body-readers.js';

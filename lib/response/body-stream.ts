@@ -119,6 +119,26 @@ export class BodyStream extends Readable {
   }
 
   /**
+   * Calls back when the body is given up by `destroy()`; not when it is cut short, which its readers hear.
+   *
+   * @internal
+   */
+  whenGivenUp(tell: (error: Error) => void): void {
+    this.#buffer.onGivenUp = tell;
+  }
+
+  /**
+   * Gives up what is unread, which spoils no connection where all of it has been received.
+   *
+   * @internal
+   */
+  dismiss(error: Error): void {
+    if (!this.#buffer.complete) this.destroy(error);
+    this.takeReady(dropAll);
+    this.takeEnd();
+  }
+
+  /**
    * Whether a reader is waiting for bytes right now; false inside a loop body and while paused.
    *
    * @internal
@@ -307,6 +327,11 @@ export class BodyStream extends Readable {
 
 function nodesView(name: 'readableDidRead' | 'readableEnded', stream: Readable): boolean {
   return Reflect.get(Readable.prototype, name, stream);
+}
+
+function dropAll({ queue }: BodyBuffer): null {
+  queue.clear();
+  return null;
 }
 
 /** What a reader meets that comes after `destroy()`. */

@@ -36,6 +36,13 @@ export interface ResponseContext {
   reusable(): boolean;
 }
 
+/** All that a response is made of, but for its body. */
+export interface ResponseOrigin {
+  readonly head: ResponseHead;
+  readonly framing: Framing;
+  readonly context: ResponseContext;
+}
+
 type Inspect = (value: unknown, options: InspectOptions) => string;
 
 /** Bounds on {@link HTTPResponse.drain}. */
@@ -84,7 +91,7 @@ export class HTTPResponse extends BodyReaders {
 
   readonly #timing: { read(): Timings };
   readonly #head: ResponseHead;
-  readonly #declared: number | null;
+  readonly #framing: Framing;
   readonly #context: ResponseContext;
   #headers: HTTPMessage | null = null;
   #trailerFields: string[] = [];
@@ -105,7 +112,7 @@ export class HTTPResponse extends BodyReaders {
     this.#timing = context.timing;
     this.chunked = framing.kind === 'chunked';
     this.willClose = !framing.keepAlive;
-    this.#declared = framing.length;
+    this.#framing = framing;
     this.#context = context;
   }
 
@@ -132,7 +139,8 @@ export class HTTPResponse extends BodyReaders {
 
   /** Bytes of the body still to be read; null when the framing does not say. */
   override get length(): number | null {
-    return this.#declared === null ? null : this.#declared - this.readBytes;
+    const declared = this.#framing.length;
+    return declared === null ? null : declared - this.readBytes;
   }
 
   /** The value of a field, null when it is missing; repeated fields are joined with `, `. */
@@ -309,6 +317,31 @@ export class HTTPResponse extends BodyReaders {
   /** @internal */
   setTrailers(fields: string[]): void {
     this.#trailerFields = fields;
+  }
+
+  /** @internal */
+  passTrailersTo(other: HTTPResponse): void {
+    other.setTrailers(this.#trailerFields);
+  }
+
+  /**
+   * What a response is made of that shows this one's head, from another source.
+   *
+   * @internal
+   */
+  get origin(): ResponseOrigin {
+    const { method, url, debugLevel, reused, remoteAddress } = this;
+    const context: ResponseContext = {
+      method,
+      url,
+      debugLevel,
+      reused,
+      remoteAddress,
+      timing: this.#timing,
+      fileno: () => this.fileno(),
+      reusable: () => this.#context.reusable(),
+    };
+    return { head: this.#head, framing: this.#framing, context };
   }
 }
 
