@@ -8,7 +8,8 @@
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
 import type { Duplex } from 'node:stream';
-import { resolveTimeouts } from '../options.js';
+import type { InspectOptions } from 'node:util';
+import { readOptions, resolveTimeouts } from '../options.js';
 import type { HTTPConnectionOptions } from '../opening/connection-options.js';
 import { DetachedStream } from '../transport/detached-stream.js';
 import { Endpoint } from './endpoint.js';
@@ -37,10 +38,23 @@ import { cancelSource } from '../request/source.js';
 import type { HTTPResponse } from '../response/response.js';
 import { RequestStream } from './request-stream.js';
 
+const PUT_OPTIONS: ReadonlySet<string> = new Set(['skipHost', 'skipAcceptEncoding']);
+
+type Inspect = (value: unknown, options: InspectOptions) => string;
+
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
 export class HTTPConnection extends Endpoint {
+  static {
+    // Not a method, because a computed name would be on the public surface. It shows no option: keys and credentials are among them.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: HTTPConnection, depth: number, options: InspectOptions, inspect: Inspect): string {
+        return this.#inspect(depth, options, inspect);
+      },
+    });
+  }
+
   #draft: RequestDraft | null = null;
   /** The last exchange, until its response was read. */
   #exchange: OwnExchange | null = null;
@@ -114,7 +128,7 @@ export class HTTPConnection extends Endpoint {
       return Promise.reject(error);
     }
     try {
-      const draft = this.draftRequest(method, url, fieldsOf(headers), false, false);
+      const draft = this.#draftOf(method, url, fieldsOf(headers));
       return this.#begin(draft, body, options, false);
     } catch (error) {
       return this.#refuse(error);
@@ -129,7 +143,7 @@ export class HTTPConnection extends Endpoint {
    */
   stream(method: string, url: string, headers?: HeadersInit, options: RequestOptions = {}): RequestStream {
     this.#check('request');
-    const draft = this.draftRequest(method, url, fieldsOf(headers), false, false);
+    const draft = this.#draftOf(method, url, fieldsOf(headers));
     const { signal, ...others } = options;
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw new TypeError('signal must be an AbortSignal');
@@ -219,16 +233,11 @@ export class HTTPConnection extends Endpoint {
   putRequest(
     method: string,
     url: string,
-    options: { skipHost?: boolean; skipAcceptEncoding?: boolean } = {},
+    options?: { skipHost?: boolean | undefined; skipAcceptEncoding?: boolean | undefined },
   ): void {
     this.#check('putRequest');
-    this.#draft = this.draftRequest(
-      method,
-      url,
-      [],
-      options.skipHost === true,
-      options.skipAcceptEncoding === true,
-    );
+    const { skipHost = false, skipAcceptEncoding = false } = readOptions(options, PUT_OPTIONS);
+    this.#draft = this.#draftOf(method, url, [], skipHost, skipAcceptEncoding);
   }
 
   /**
@@ -313,6 +322,28 @@ export class HTTPConnection extends Endpoint {
     const link = exchange.handOver();
     this.#exchange = null;
     return new DetachedStream(link.transport, link.surplus);
+  }
+
+  #draftOf(
+    method: string,
+    url: string,
+    fields: string[],
+    skipHost = false,
+    skipAcceptEncoding = false,
+  ): RequestDraft {
+    try {
+      return this.draftRequest(method, url, fields, skipHost, skipAcceptEncoding);
+    } catch (error) {
+      throw describedUnsent(error, { method, url });
+    }
+  }
+
+  #inspect(depth: number, options: InspectOptions, inspect: Inspect): string {
+    const { name } = this.constructor;
+    if (depth < 0) return `[${name}]`;
+    const { host, port, proxy } = this.linkFacts();
+    const reach = proxy === null ? { host, port } : { host, port, proxy };
+    return `${name} ${inspect({ ...reach, state: this.state, connected: this.socket !== null }, options)}`;
   }
 
   #check(call: Call): void {

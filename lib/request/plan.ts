@@ -260,7 +260,10 @@ function parseDeclared(value: string): number {
 }
 
 /** The error, saying which request it is about: nothing of it was sent. */
-export function describedUnsent(error: unknown, { method, url }: RequestDraft): unknown {
+export function describedUnsent(
+  error: unknown,
+  { method, url }: Pick<RequestDraft, 'method' | 'url'>,
+): unknown {
   describeFailure(error, { method, url, bytesSent: 0, bytesReceived: 0 });
   return error;
 }

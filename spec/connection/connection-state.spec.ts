@@ -5,10 +5,12 @@
 
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { inspect } from 'node:util';
 
 import { expect } from 'chai';
 
-import type { HTTPConnection, HTTPResponse } from '../../lib/index.js';
+import { HTTPConnection } from '../../lib/index.js';
+import type { HTTPResponse } from '../../lib/index.js';
 import { CALLS } from '../../lib/protocol/exchange-table.js';
 import type { Call, ConnectionState } from '../../lib/protocol/exchange-table.js';
 import { answer, connectionTo, NO_CONTENT, OK, rawServer } from '../support/raw-server.js';
@@ -411,5 +413,31 @@ describe('getResponse called beside request', () => {
     } finally {
       await handle.close();
     }
+  });
+});
+
+describe('what a connection shows of itself', () => {
+  it('is whom it reaches and its state, and no option of it', () => {
+    const key = 'a secret key';
+    const conn = new HTTPConnection('proxy.test', 8080, { lookup: () => key });
+    conn.setTunnel('server.test', 443, { 'Proxy-Authorization': 'Basic c2VjcmV0' });
+    const shown = inspect(conn);
+    expect(shown).to.equal(
+      "HTTPConnection {\n  host: 'server.test',\n  port: 443,\n  proxy: 'proxy.test:8080',\n  state: 'Idle',\n  connected: false\n}",
+    );
+    expect(inspect({ conn }, { depth: 0 })).to.equal('{ conn: [HTTPConnection] }');
+  });
+
+  it('is in the error of a target that cannot be used: which request, and that nothing was sent', async () => {
+    const conn = new HTTPConnection('h');
+    expect(await rejection(conn.request('GET', '/a b'))).to.include({
+      code: 'ERR_INVALID_URL',
+      method: 'GET',
+      url: '/a b',
+      bytesSent: 0,
+    });
+    expect(() => conn.putRequest('GET', '/\n'))
+      .to.throw()
+      .with.property('url', '/\n');
   });
 });
