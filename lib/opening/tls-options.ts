@@ -60,31 +60,28 @@ export function checkProxyTLS(proxyTLS: boolean | ProxyTLSOptions | undefined): 
   if (typeof (proxyTLS as unknown) !== 'object' || (proxyTLS as unknown) === null) {
     throw new TypeError(`proxyTLS must be a boolean or an object, got ${String(proxyTLS)}`);
   }
-  const { context, ...options } = proxyTLS;
-  // Its members are checked as those of the connection are; the context of Node's own spelling wins, as it is the more exact one.
-  checkTLSOptions({ ...options, context: undefined });
-  const made = options.secureContext ?? secureContextOf(context ?? options);
-  return { ...options, secureContext: made };
+  const own = ownOf(proxyTLS);
+  const { context } = own;
+  checkTLSOptions({ ...own, context: undefined });
+  if (context !== undefined) own.secureContext = secureContextOf(context);
+  else own.secureContext ??= secureContextOf(own);
+  delete own.context;
+  return own;
 }
 
 /** Node's options for TLS with `host`. Certificates and names are verified unless the caller says otherwise. */
 export function tlsOptions(host: string, options: TLSOptions | ProxyTLSOptions): tls.ConnectionOptions {
-  const { context, ...own } = ownOf<TLSOptions & tls.ConnectionOptions>(options);
+  const own = ownOf<TLSOptions & tls.ConnectionOptions>(options);
+  const { context, rejectUnauthorized = true, ALPNProtocols = ['http/1.1'] } = own;
   // An address may not be sent as SNI (RFC 6066 §3); without a name, the certificate is verified against `host`.
   const servername = own.servername ?? (isIP(host) === 0 ? host : '');
   const verify = own.checkServerIdentity ?? loadTLS().checkServerIdentity;
-  const secureContext = context === undefined ? own.secureContext : secureContextOf(context);
-  const settings: tls.ConnectionOptions = {
-    ...definedOf(own),
-    host,
-    servername,
-    rejectUnauthorized: own.rejectUnauthorized ?? true,
-    ALPNProtocols: own.ALPNProtocols ?? ['http/1.1'],
-    // Verified is who was asked for, not the address that was dialled.
-    checkServerIdentity: (_peer, certificate) => verify(servername === '' ? host : servername, certificate),
-  };
-  if (secureContext !== undefined) settings.secureContext = secureContext;
-  return settings;
+  if (context !== undefined) own.secureContext = secureContextOf(context);
+  delete own.context;
+  // Verified is who was asked for, not the address that was dialled.
+  const checkServerIdentity: typeof verify = (_peer, certificate) =>
+    verify(servername === '' ? host : servername, certificate);
+  return { ...own, host, servername, rejectUnauthorized, ALPNProtocols, checkServerIdentity };
 }
 
 /** A context as Node wants it. */
@@ -93,16 +90,16 @@ function secureContextOf(context: tls.SecureContext | tls.SecureContextOptions):
     throw new TypeError('context must be made by tls.createSecureContext, or be its options');
   }
   if (Object.hasOwn(context, 'context')) return context as tls.SecureContext;
-  return loadTLS().createSecureContext({ ...(context as tls.SecureContextOptions) });
+  return loadTLS().createSecureContext(ownOf(context as tls.SecureContextOptions));
 }
 
-/** A copy that has only what the object itself holds, and inherits nothing. */
+/** A copy that has only what the object itself holds, but for what is undefined, and inherits nothing. */
 function ownOf<T extends object>(options: T): T {
-  return Object.assign(Object.create(null) as T, options);
-}
-
-function definedOf<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+  const own = Object.create(null) as T;
+  for (const name of Object.keys(options) as (keyof T)[]) {
+    if (options[name] !== undefined) own[name] = options[name];
+  }
+  return own;
 }
 
 function checkKind(name: string, value: unknown, kind: 'string' | 'function' | 'boolean'): void {
