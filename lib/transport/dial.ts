@@ -31,8 +31,8 @@ export type Opened = (error: Error | null, transport: Transport | null, surplus?
 export interface DialAttempt {
   /** The address, or the path of a Unix domain socket. */
   address: string;
-  /** null for a path. */
-  port: number | null;
+  /** 0 for a path. */
+  port: number;
   /** The error's code; null while there is none. */
   code: string | null;
   /** Milliseconds until it failed or was open, else until now. */
@@ -49,7 +49,7 @@ interface Address {
 
 interface Attempt {
   readonly address: string;
-  readonly port: number | null;
+  readonly port: number;
   readonly startedAt: number;
   endedAt: number | null;
   code: string | null;
@@ -135,7 +135,7 @@ export class Dial {
     const transport = new Transport();
     const attempt: Attempt = {
       address: address?.address ?? String(socketPath),
-      port: address === null ? null : port,
+      port: address === null ? 0 : port,
       startedAt: performance.now(),
       endedAt: null,
       code: null,
@@ -256,7 +256,7 @@ export class Dial {
 export function describeAttempts(attempts: readonly DialAttempt[]): string {
   return attempts
     .map(({ address, port, code, ms }) => {
-      const place = port === null ? address : `${address}:${String(port)}`;
+      const place = port === 0 ? address : `${address}:${String(port)}`;
       return `${place} ${code ?? 'no answer'} after ${String(ms)} ms`;
     })
     .join(', ');

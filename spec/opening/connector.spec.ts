@@ -145,7 +145,7 @@ describe('the error of a dial', () => {
     expect((await rejection<DialError>(none.connect())).addresses).to.deep.equal([]);
     const path = new HTTPConnection('name.test', 80, { socketPath: '/nowhere/at.sock' });
     const error = await rejection<DialError>(path.connect());
-    expect(error.addresses?.[0]).to.include({ address: '/nowhere/at.sock', port: null, code: 'ENOENT' });
+    expect(error.addresses?.[0]).to.include({ address: '/nowhere/at.sock', port: 0, code: 'ENOENT' });
   });
 
   it('is known while it is under way: the code is null then', async () => {
