@@ -93,6 +93,8 @@ export class Transport {
   #given: GivenStream | null = null;
   /** What TLS runs over. */
   #under: Transport | null = null;
+  /** The TLS that runs over it, which does not hear of writes that fail down here. */
+  #above: Transport | null = null;
   #target: Uint8Array | null = null;
   #paused = false;
   /** The end has come; it is seen when the bytes before it were. */
@@ -116,6 +118,7 @@ export class Transport {
   /** Takes over TLS that runs over another transport. Node ignores {@link onread} there. */
   attachOver(under: Transport, socket: net.Socket): this {
     this.#under = under;
+    under.#above = this;
     socket.on('data', (bytes: Buffer) => {
       this.bytesReceived += bytes.length;
       this.#handler.onBytes(bytes, true);
@@ -383,6 +386,7 @@ export class Transport {
     if (this.writeError !== null || this.closed) return;
     this.writeError = error;
     this.#handler.onWriteError(error);
+    if (this.#above !== null) this.#above.#writeFailed(error);
     if (this.#given !== null) this.#releaseTakers();
   }
 

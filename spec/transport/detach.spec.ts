@@ -12,7 +12,7 @@ import { generatorBody, patternBytes } from '../support/body-sources.js';
 import { OK } from '../support/raw-server.js';
 import type { RawServer } from '../support/raw-server.js';
 import { rejection } from '../support/rejection.js';
-import { TCP, TLS, TUNNEL } from '../support/transports.js';
+import { DUPLEX, TCP, TLS, TLS_OVER_DUPLEX, TUNNEL } from '../support/transports.js';
 
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\n';
 const UPGRADE = { Connection: 'Upgrade', Upgrade: 'raw' };
@@ -223,6 +223,52 @@ describe('detach()', () => {
     const stream = await upgrade(connection);
     expect(await rejection(readAll(stream))).to.have.property('code', 'ECONNRESET');
   });
+
+  for (const way of [TCP, TLS, TUNNEL, DUPLEX, TLS_OVER_DUPLEX]) {
+    it(`over ${way.name} reports bytes that cannot arrive: a pipeline into a peer that has gone rejects`, async () => {
+      const server = await way.serve(
+        (socket) => {
+          socket.pause();
+          socket.write(SWITCH);
+          setTimeout(() => socket.destroy(), 30);
+        },
+        { atHead: true },
+      );
+      const connection = await way.connect(server);
+      const stream = await upgrade(connection);
+      const error = await rejection<NodeJS.ErrnoException>(
+        pipeline(Readable.from(generatorBody(Infinity, 50_000).body), stream),
+      );
+      expect(error.code).to.be.oneOf(['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE']);
+      expect(stream.destroyed).to.equal(true);
+    });
+
+    it(`over ${way.name} reports a single write behind the peer's close`, async () => {
+      const server = await way.serve(
+        (socket) => {
+          socket.write(SWITCH, () => socket.destroy());
+        },
+        { atHead: true },
+      );
+      const connection = await way.connect(server);
+      const stream = await upgrade(connection);
+      const closed = new Promise<Error | undefined>((resolve) => {
+        let failure: Error | undefined;
+        stream.on('error', (error) => {
+          failure = error;
+        });
+        stream.once('close', () => resolve(failure));
+      });
+      stream.resume();
+      // TCP's reset comes behind the first write, which the kernel takes.
+      const writing = setInterval(() => stream.write('anyone there?'), 10);
+      const late = setTimeout(() => stream.destroy(), 2000);
+      const failure = await closed;
+      clearInterval(writing);
+      clearTimeout(late);
+      if (way !== DUPLEX && way !== TLS_OVER_DUPLEX) expect(failure).to.be.instanceOf(Error);
+    });
+  }
 
   it('takes the signal and the clocks off: neither ends the detached stream', async () => {
     const server = await TCP.serve(
