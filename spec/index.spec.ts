@@ -70,6 +70,7 @@ type Undefinable = [
 const undefinable: Undefinable extends readonly never[] ? true : false = true;
 
 const CLASSES = [
+  'HTTPClient',
   'HTTPConnection',
   'HTTPConnectionPool',
   'HTTPSConnection',
@@ -106,7 +107,16 @@ const EXCEPTIONS = [
   'BadEncoding',
 ];
 
-const OTHERS = ['decoded', 'parseHeaders', 'HTTP_PORT', 'HTTPS_PORT', 'HTTPStatus', 'responses'];
+const OTHERS = [
+  'closeAll',
+  'decoded',
+  'parseHeaders',
+  'request',
+  'HTTP_PORT',
+  'HTTPS_PORT',
+  'HTTPStatus',
+  'responses',
+];
 
 describe('the package', () => {
   it('exports the names of the contract and no other', () => {

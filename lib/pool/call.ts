@@ -4,7 +4,6 @@
  * It settles once. What may be sent again is decided by the tables in `resend.ts` and `retry.ts`; which connection it gets, by the pool.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { CHANNELS } from '../channels.js';
 import { attachTo, HTTPException, TimeoutError } from '../errors.js';
 import { MAX_MS } from '../options.js';
 import type { TimeLimits } from '../options.js';
@@ -13,6 +12,8 @@ import { describedUnsent, planRequest } from '../request/plan.js';
 import type { RequestDraft, RequestPlan } from '../request/plan.js';
 import type { RequestOptions } from '../request/request-options.js';
 import type { HTTPResponse } from '../response/response.js';
+import { Attempts } from './attempts.js';
+import type { Answer } from './attempts.js';
 import { BodyMaker } from './body-maker.js';
 import type { PoolBody } from './body-maker.js';
 import type { Member } from './chain.js';
@@ -20,8 +21,8 @@ import { PooledExchange } from './pooled-exchange.js';
 import type { PoolSettings } from './pool-options.js';
 import { resends } from './resend.js';
 import type { Death } from './resend.js';
-import { backoffMs, isConnectionLost, isTransient, retryAfterMs } from './retry.js';
-import type { Attempt, Retries } from './retry.js';
+import { isConnectionLost, isTransient } from './retry.js';
+import type { Retries } from './retry.js';
 import type { Slot } from './slot.js';
 
 /** The pool, as a call sees it. */
@@ -51,6 +52,8 @@ export interface CallPlan {
   readonly acquireTimeout: number | undefined;
   /** When the whole began, by `performance.now()`: a redirect's request begins later than what it belongs to. */
   readonly begunAt: number;
+  /** The URLs that have led here. */
+  readonly redirectedFrom: readonly string[] | undefined;
 }
 
 /** A retried response's body is read so far, that its connection can be used again. */
@@ -72,7 +75,7 @@ export class Call implements Member<Call> {
   #reject: ((error: unknown) => void) | null = null;
   #exchange: PooledExchange | null = null;
   #slot: Slot | null = null;
-  #attempts: Attempt[] | null = null;
+  readonly #attempts: Attempts;
   /** Whether this attempt has been sent again by itself. */
   #resent = false;
   #timer: NodeJS.Timeout | undefined;
@@ -86,6 +89,7 @@ export class Call implements Member<Call> {
     this.#owner = owner;
     this.method = plan.draft.method;
     this.url = plan.shownURL;
+    this.#attempts = new Attempts(plan.retries, this.method);
     this.#body = new BodyMaker(
       plan.body,
       (body) => this.#planRequest(body),
@@ -109,6 +113,11 @@ export class Call implements Member<Call> {
   /** Whether an exchange runs for it, so that the end of that is its end. */
   get running(): boolean {
     return this.#exchange !== null;
+  }
+
+  /** Whether its body could be sent once more. */
+  get bodyAgain(): boolean {
+    return this.#body.kind === 'repeatable';
   }
 
   // Of the pool.
@@ -211,6 +220,7 @@ export class Call implements Member<Call> {
       },
       slot,
     );
+    exchange.redirectedFrom = this.#plan.redirectedFrom;
     this.#exchange = exchange;
     slot.user = exchange;
     exchange.head().then(
@@ -230,26 +240,14 @@ export class Call implements Member<Call> {
   }
 
   #onResponse(response: HTTPResponse): void {
-    const { retries } = this.#plan;
-    if (retries.limit === 0 || !retries.statuses.has(response.status) || !this.#mayRetry()) {
+    const delay = this.#attempts.delayBehind(response, this.#body.kind);
+    const answer = delay === null ? 'enough' : this.#report(null, response.status, delay);
+    if (delay === null || answer === 'enough') {
       this.#succeed(response);
       return;
     }
-    const value = response.headers.get('retry-after');
-    const asked = value === null ? null : retryAfterMs(value, Date.now());
-    if (asked !== null && asked > retries.maxRetryAfter) {
-      this.#succeed(response);
-      return;
-    }
-    const delay = asked ?? this.#backoffMs();
-    const goesOn = this.#report({ error: null, status: response.status, delay });
-    if (goesOn === null) {
-      response.drain(DRAIN).catch(ignore);
-    } else if (goesOn) {
-      this.#pause(delay, response.drain(DRAIN).catch(ignore));
-    } else {
-      this.#succeed(response);
-    }
+    const drained = response.drain(DRAIN).catch(ignore);
+    if (answer === 'go on') this.#pause(delay, drained);
   }
 
   #onFailure(exchange: PooledExchange, error: unknown): void {
@@ -266,61 +264,23 @@ export class Call implements Member<Call> {
     const ofClock = error instanceof TimeoutError && error !== this.#plan.options.signal?.reason;
     const { retries } = this.#plan;
     const transient = (ofPeer || ofClock) && isTransient(error, exchange.failedToOpen(error), retries);
-    if (transient && this.#mayRetry()) {
-      const delay = this.#backoffMs();
-      const goesOn = this.#report({ error: error as Error, status: null, delay });
-      if (goesOn === null) return;
-      if (goesOn) {
-        this.#pause(delay, null);
-        return;
-      }
+    if (transient && this.#attempts.mayGoOn(this.#body.kind)) {
+      const delay = this.#attempts.backoffMs();
+      const answer = this.#report(error as Error, null, delay);
+      if (answer === 'go on') this.#pause(delay, null);
+      if (answer !== 'enough') return;
     } else {
-      this.#note({ error: error instanceof Error ? error : null, status: null, delay: 0 });
+      this.#attempts.note({ error: error instanceof Error ? error : null, status: null, delay: 0 });
     }
     if (ofPeer || (error instanceof HTTPException && error !== this.#plan.options.signal?.reason))
-      attachTo(error, 'attempts', this.#attempts);
+      attachTo(error, 'attempts', this.#attempts.list);
     this.fail(error);
   }
 
-  // Another attempt.
-
-  #mayRetry(): boolean {
-    const { retries } = this.#plan;
-    const made = this.#attempts?.length ?? 0;
-    return made < retries.limit && retries.methods.has(this.method) && this.#body.kind !== 'spent';
-  }
-
-  #backoffMs(): number {
-    return backoffMs(this.#plan.retries, (this.#attempts?.length ?? 0) + 1, Math.random());
-  }
-
-  #note(attempt: Omit<Attempt, 'number'>): Attempt {
-    this.#attempts ??= [];
-    const noted = { number: this.#attempts.length + 1, ...attempt };
-    this.#attempts.push(noted);
-    return noted;
-  }
-
-  /** Tells the caller of an attempt; null when that has ended the call. */
-  #report(attempt: Omit<Attempt, 'number'>): boolean | null {
-    const noted = this.#note(attempt);
-    if (CHANNELS.requestRetry.hasSubscribers)
-      CHANNELS.requestRetry.publish({ id: this.#exchange?.id ?? 0, attempt: noted });
-    const { onRetry } = this.#plan.retries;
-    if (onRetry === null) return true;
-    try {
-      const answer: unknown = onRetry(noted);
-      // An async function is taken as well; what it rejects with ends the call as what it throws does.
-      if (answer instanceof Promise) {
-        answer.catch((error: unknown) => {
-          this.fail(error);
-        });
-      }
-      return answer !== false;
-    } catch (error) {
-      this.fail(error);
-      return null;
-    }
+  #report(error: Error | null, status: number | null, delay: number): Answer {
+    return this.#attempts.report({ error, status, delay }, this.#exchange?.id ?? 0, (thrown) => {
+      this.fail(thrown);
+    });
   }
 
   /** Waits, without a connection, then asks for the next one. */

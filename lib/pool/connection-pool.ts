@@ -56,14 +56,16 @@ export class HTTPConnectionPool {
     options?: PoolRequestOptions,
   ): Promise<HTTPResponse> {
     try {
-      return this.#pool.send({
-        method,
-        url,
-        shownURL: typeof url === 'string' ? hideUserInfo(url) : url,
-        body,
-        fields: fieldsOf(headers),
-        options: readOptions(options, POOL_REQUEST_OPTIONS),
-      });
+      return this.#pool
+        .call({
+          method,
+          url,
+          shownURL: typeof url === 'string' ? hideUserInfo(url) : url,
+          body,
+          fields: fieldsOf(headers),
+          options: readOptions(options, POOL_REQUEST_OPTIONS),
+        })
+        .start();
     } catch (error) {
       return Promise.reject(error);
     }

@@ -10,11 +10,11 @@ import { proxyFor } from '../opening/proxies.js';
 import { resolveTimeouts } from '../options.js';
 import { turnTime } from '../timing.js';
 import { describedUnsent } from '../request/plan.js';
-import type { HTTPResponse } from '../response/response.js';
 import type { PoolBody } from './body-maker.js';
 import { Call } from './call.js';
 import type { CallOwner } from './call.js';
 import { Chain } from './chain.js';
+import { withDefaults } from './default-fields.js';
 import { IdleSlots } from './idle-slots.js';
 import { Origin, parseOrigin, SecureOrigin } from './origin.js';
 import { checkCount, readPoolOptions, resolveAcquireTimeout, resolvePoolOptions } from './pool-options.js';
@@ -48,6 +48,8 @@ export interface PoolRequest {
   options: Readonly<PoolRequestOptions>;
   /** When it began, by `performance.now()`, if that was before. */
   begunAt?: number | undefined;
+  /** The URLs that have led here. */
+  redirectedFrom?: readonly string[] | undefined;
 }
 
 export class Pool implements SlotOwner, CallOwner {
@@ -91,6 +93,11 @@ export class Pool implements SlotOwner, CallOwner {
     return this.reach.name;
   }
 
+  /** Whether there is a connection or a request. */
+  get inUse(): boolean {
+    return this.#slots.size > 0 || this.#calls.size > 0;
+  }
+
   /** How it stands, at this moment. */
   get stats(): PoolStats {
     const open = this.#slots.size;
@@ -99,11 +106,11 @@ export class Pool implements SlotOwner, CallOwner {
   }
 
   /**
-   * Sends a request on a connection that is free, a new one, or the next that becomes free.
+   * A request, to be started: then it takes a connection that is free, a new one, or the next that becomes free.
    *
    * @throws TypeError, InvalidURL, NotConnected at once, before anything is opened
    */
-  send({ method, url, shownURL, body, fields, options, begunAt }: PoolRequest): Promise<HTTPResponse> {
+  call({ method, url, shownURL, body, fields, options, begunAt, redirectedFrom }: PoolRequest): Call {
     const draft = this.#draft(method, url, shownURL, fields);
     if (this.#refusal !== null) {
       const refused = new NotConnected(this.#refusal.message);
@@ -123,12 +130,13 @@ export class Pool implements SlotOwner, CallOwner {
         acquireTimeout:
           acquireTimeout === undefined ? settings.acquireTimeout : resolveAcquireTimeout(acquireTimeout),
         // A time limit is exact; when it began is told by the turn.
+        redirectedFrom,
         begunAt: begunAt ?? (timeouts?.total === undefined ? turnTime() : performance.now()),
       },
       this,
     );
     this.#calls.add(call);
-    return call.start();
+    return call;
   }
 
   /**
@@ -181,7 +189,7 @@ export class Pool implements SlotOwner, CallOwner {
     const { maxWaiting } = this.settings;
     if (!again && this.#waiting.size >= maxWaiting) {
       const refused = new LimitExceeded('maxWaiting', maxWaiting);
-      call.fail(describedUnsent(refused, { method: call.method, url: call.url } as never));
+      call.fail(describedUnsent(refused, { method: call.method, url: call.url }));
       return;
     }
     if (again) this.#waiting.unshift(call);
@@ -237,25 +245,10 @@ export class Pool implements SlotOwner, CallOwner {
 
   #draft(method: string, url: string, shownURL: string, fields: string[]): ReturnType<Origin['draft']> {
     try {
-      return this.reach.draft(method, url, this.#withDefaults(fields));
+      return this.reach.draft(method, url, withDefaults(this.settings.headers, fields));
     } catch (error) {
-      throw describedUnsent(error, { method, url: shownURL } as never);
+      throw describedUnsent(error, { method, url: shownURL });
     }
-  }
-
-  /** The default fields that the request has none of its own for, and its own. */
-  #withDefaults(fields: string[]): string[] {
-    const { headers } = this.settings;
-    if (headers.length === 0) return fields;
-    const own = new Set<string>();
-    for (let i = 0; i < fields.length; i += 2) own.add((fields[i] ?? '').toLowerCase());
-    const all: string[] = [];
-    for (let i = 0; i < headers.length; i += 2) {
-      const name = headers[i] ?? '';
-      if (!own.has(name.toLowerCase())) all.push(name, headers[i + 1] ?? '');
-    }
-    for (const item of fields) all.push(item);
-    return all;
   }
 
   #slotFor(call: Call): Slot | null {
@@ -283,7 +276,7 @@ export class Pool implements SlotOwner, CallOwner {
   }
 
   #checkEmpty(): void {
-    if (this.#slots.size > 0 || this.#calls.size > 0) return;
+    if (this.inUse) return;
     this.#onClosed?.();
     this.onEmpty?.();
   }

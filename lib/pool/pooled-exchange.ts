@@ -18,6 +18,9 @@ export class PooledExchange extends Exchange {
   /** What the server's Keep-Alive allows an idle connection, in milliseconds. */
   keepAliveMs: number = Infinity;
 
+  /** The URLs that have led to this one. */
+  redirectedFrom: readonly string[] | undefined = undefined;
+
   readonly #slot: Slot;
 
   constructor(plan: RequestPlan, settings: ExchangeSettings, slot: Slot) {

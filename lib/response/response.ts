@@ -28,6 +28,8 @@ export interface ResponseContext {
   readonly reused: boolean;
   /** The peer's address; null where there is none. */
   readonly remoteAddress: string | null;
+  /** The URLs before this one, where redirects led here. */
+  readonly redirectedFrom?: readonly string[] | undefined;
   /** When things happened. */
   readonly timing: { read(): Timings };
   /** The descriptor of the socket; -1 where the platform shows none. */
@@ -114,6 +116,11 @@ export class HTTPResponse extends BodyReaders {
     this.willClose = !framing.keepAlive;
     this.#framing = framing;
     this.#context = context;
+  }
+
+  /** The absolute URLs before {@link url}, from the first, where a client followed redirects; else empty. */
+  get redirectedFrom(): string[] {
+    return [...(this.#context.redirectedFrom ?? [])];
   }
 
   /** When things happened, in milliseconds since the request was made, to the precision of a turn of the event loop. */

@@ -1,0 +1,32 @@
+/**
+ * One client for a whole program: `request()`, and its end. It is made on first use.
+ */
+import type { HeadersInit } from '../fields/message.js';
+import type { PoolBody } from '../pool/body-maker.js';
+import type { HTTPResponse } from '../response/response.js';
+import { HTTPClient } from './client.js';
+import type { ClientRequestOptions } from './client-options.js';
+
+let shared: HTTPClient | null = null;
+
+/**
+ * Sends a request on a client that the program shares, with its pools. `HTTPClient.request` says all of it.
+ *
+ * @param url - absolute
+ */
+export function request(
+  method: string,
+  url: string | URL,
+  body?: PoolBody | null,
+  headers?: HeadersInit,
+  options?: ClientRequestOptions,
+): Promise<HTTPResponse> {
+  return (shared ??= new HTTPClient()).request(method, url, body, headers, options);
+}
+
+/** Closes the pools of the shared client, as its `close()` does. The next call makes new ones. */
+export function closeAll(): Promise<void> {
+  const client = shared;
+  shared = null;
+  return client === null ? Promise.resolve() : client.close();
+}
