@@ -8,7 +8,6 @@
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
 import type { Duplex } from 'node:stream';
-import type { InspectOptions } from 'node:util';
 import { readOptions, resolveTimeouts } from '../options.js';
 import type { HTTPConnectionOptions } from '../opening/connection-options.js';
 import { DetachedStream } from '../transport/detached-stream.js';
@@ -16,12 +15,10 @@ import { Endpoint } from './endpoint.js';
 import {
   CannotSendHeader,
   CannotSendRequest,
-  describeSocketError,
   ImproperConnectionState,
   NotConnected,
   ResponseNotReady,
 } from '../errors.js';
-import type { Dial } from '../exchange/link-source.js';
 import { LinkKeeper } from './link-keeper.js';
 import { OwnExchange } from './own-exchange.js';
 import { checkFieldName, checkFieldValue } from '../fields/field-checks.js';
@@ -34,27 +31,15 @@ import type { BodyPlan, PlanSettings, RequestBody } from '../request/body.js';
 import { describedUnsent, planRequest, RAW_PLAN } from '../request/plan.js';
 import type { RequestDraft, RequestPlan } from '../request/plan.js';
 import type { RequestOptions } from '../request/request-options.js';
-import { cancelSource } from '../request/source.js';
 import type { HTTPResponse } from '../response/response.js';
 import { RequestStream } from './request-stream.js';
 
 const PUT_OPTIONS: ReadonlySet<string> = new Set(['skipHost', 'skipAcceptEncoding']);
 
-type Inspect = (value: unknown, options: InspectOptions) => string;
-
 const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
 export class HTTPConnection extends Endpoint {
-  static {
-    // Not a method, because a computed name would be on the public surface. It shows no option: keys and credentials are among them.
-    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-      value(this: HTTPConnection, depth: number, options: InspectOptions, inspect: Inspect): string {
-        return this.#inspect(depth, options, inspect);
-      },
-    });
-  }
-
   #draft: RequestDraft | null = null;
   /** The last exchange, until its response was read. */
   #exchange: OwnExchange | null = null;
@@ -98,6 +83,11 @@ export class HTTPConnection extends Endpoint {
   /** The socket; null while not connected. */
   override get socket(): net.Socket | tls.TLSSocket | null {
     return this.#keeper.socket as net.Socket | null;
+  }
+
+  /** @internal */
+  protected override shownState(): object {
+    return { state: this.state, connected: this.socket !== null };
   }
 
   /** @internal */
@@ -183,21 +173,7 @@ export class HTTPConnection extends Endpoint {
    * @throws errors of the socket, TunnelError, TimeoutError
    */
   async connect(): Promise<void> {
-    if (this.#keeper.usable) return;
-    let dial: Dial | null = null;
-    try {
-      await this.#keeper.open(this.timeouts?.connect, (opened) => {
-        dial = opened;
-      });
-    } catch (error) {
-      describeSocketError(error, {
-        method: 'connect',
-        url: `${this.host}:${String(this.port)}`,
-        phase: (dial as Dial | null)?.phase ?? 'connect',
-        ...(dial as Dial | null)?.progress,
-      });
-      throw error;
-    }
+    if (!this.#keeper.usable) await this.#keeper.open(this.timeouts?.connect);
   }
 
   /**
@@ -294,16 +270,11 @@ export class HTTPConnection extends Endpoint {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (exchange !== null && !exchange.over) return exchange.send(body);
-    if (exchange?.cutShort === true) {
-      if (body.source !== null) cancelSource(body.source);
-      // Answered before its body was sent: the rest is not wanted any more.
-      if (exchange.failure === null) return Promise.resolve();
-      return Promise.reject(new NotConnected(`${exchange.method} ${exchange.url} has failed`));
-    }
+    const taken = exchange?.takeMore(body) ?? null;
+    if (taken !== null) return taken;
     const outside = this.#exchangeFor(RAW_PLAN);
     if (exchange === null || exchange.failure !== null) this.#exchange = outside;
-    const sent = outside.send(body);
+    const sent = outside.sending.add(body);
     outside.begin();
     return sent;
   }
@@ -336,14 +307,6 @@ export class HTTPConnection extends Endpoint {
     } catch (error) {
       throw describedUnsent(error, { method, url });
     }
-  }
-
-  #inspect(depth: number, options: InspectOptions, inspect: Inspect): string {
-    const { name } = this.constructor;
-    if (depth < 0) return `[${name}]`;
-    const { host, port, proxy } = this.linkFacts();
-    const reach = proxy === null ? { host, port } : { host, port, proxy };
-    return `${name} ${inspect({ ...reach, state: this.state, connected: this.socket !== null }, options)}`;
   }
 
   #check(call: Call): void {

@@ -6,6 +6,7 @@
  */
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
+import type { InspectOptions } from 'node:util';
 import { readOptions, resolveTimeouts } from '../options.js';
 import type { TimeLimits } from '../options.js';
 import { checkBlocksize, checkConnectionOptions, CONNECTION_OPTIONS } from '../opening/connection-options.js';
@@ -24,6 +25,8 @@ import { describeCharacter, findBadTargetCharacter, isToken } from '../protocol/
 import type { RequestDraft } from '../request/plan.js';
 import { HTTP_PORT } from '../status.js';
 
+type Inspect = (value: unknown, options: InspectOptions) => string;
+
 /** Whom a connection reaches, and how. */
 export abstract class Endpoint {
   /** The port when none is given. */
@@ -32,6 +35,15 @@ export abstract class Endpoint {
   static defaultTimeout: number | undefined = undefined;
   /** @internal The options that have a meaning. */
   static readonly optionNames: ReadonlySet<string> = CONNECTION_OPTIONS;
+
+  static {
+    // Not a method, because a computed name would be on the public surface. It shows no option: keys and credentials are among them.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: Endpoint, depth: number, options: InspectOptions, inspect: Inspect): string {
+        return this.#inspect(depth, options, inspect);
+      },
+    });
+  }
 
   /** The host, without brackets. */
   readonly host: string;
@@ -149,6 +161,11 @@ export abstract class Endpoint {
     );
   }
 
+  /** @internal What `inspect` shows besides. */
+  protected shownState(): object {
+    return {};
+  }
+
   /** @internal Whom a link reaches, for whoever watches. */
   protected linkFacts(): { host: string; port: number; proxy: string | null } {
     const tunnel = this.#tunnel;
@@ -168,6 +185,14 @@ export abstract class Endpoint {
     this.validateTarget(url);
     const host = skipHost ? null : (authorityOf(url) ?? (this.#authority ??= this.#formatAuthority()));
     return { method, url, fields, host, acceptIdentity: !skipAcceptEncoding };
+  }
+
+  #inspect(depth: number, options: InspectOptions, inspect: Inspect): string {
+    const { name } = this.constructor;
+    if (depth < 0) return `[${name}]`;
+    const { host, port, proxy } = this.linkFacts();
+    const reach = proxy === null ? { host, port } : { host, port, proxy };
+    return `${name} ${inspect({ ...reach, ...this.shownState() }, options)}`;
   }
 
   #formatAuthority(): string {

@@ -9,7 +9,7 @@ import { Clock } from '../exchange/clock.js';
 import { Link } from '../exchange/link.js';
 import type { LinkFacts } from '../exchange/link.js';
 import type { Dial, LinkSource, LinkUser } from '../exchange/link-source.js';
-import { NotConnected, TimeoutError } from '../errors.js';
+import { describeSocketError, NotConnected, TimeoutError } from '../errors.js';
 import type { Limits } from '../limits.js';
 import { Connector } from '../opening/connector.js';
 import type { ConnectPlan } from '../opening/connector.js';
@@ -102,30 +102,35 @@ export class LinkKeeper implements LinkSource {
 
   /**
    * Opens a link within so many milliseconds, for nobody in particular.
-   *
-   * @param onDial - told of the dial, for errors about it
    */
-  open(limitMs: number | undefined, onDial: (dial: Dial) => void): Promise<void> {
+  open(limitMs: number | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       let dial: Dial | null = null;
       const clock = new Clock(limitMs === undefined ? {} : { connect: limitMs }, (timer, ms) => {
         this.#leave(user);
         const error = new TimeoutError(timer, dial?.phase ?? 'connect', ms);
         nameAddresses(error, dial?.attempts ?? []);
-        reject(error);
+        user.fail(error);
       });
       const user: LinkUser = {
         awaitLink(opened) {
           dial = opened;
-          onDial(opened);
           clock.start('connect');
         },
         start() {
           clock.clear();
           resolve();
         },
-        fail(error) {
+        fail: (error) => {
           clock.clear();
+          const { phase = 'connect', progress = {} } = dial ?? {};
+          const { host, port } = this.#options.facts();
+          describeSocketError(error, {
+            method: 'connect',
+            url: `${host}:${String(port)}`,
+            phase,
+            ...progress,
+          });
           reject(error);
         },
       };

@@ -7,6 +7,7 @@ import { NotConnected } from '../errors.js';
 import { BY_US, Exchange } from '../exchange/exchange.js';
 import type { Link } from '../exchange/link.js';
 import type { BodyPlan } from '../request/body.js';
+import { cancelSource } from '../request/source.js';
 
 export class OwnExchange extends Exchange {
   /** Whether the response ended HTTP on the connection, whose bytes are now the caller's. */
@@ -15,7 +16,7 @@ export class OwnExchange extends Exchange {
   }
 
   /** Whether it ended before `send` had brought all that its head has promised. */
-  get cutShort(): boolean {
+  get #cutShort(): boolean {
     return this.over && this.sending.plan.owed !== 0 && this.sending.state === 'cut';
   }
 
@@ -34,9 +35,14 @@ export class OwnExchange extends Exchange {
     return this.receiving.whyUnread(last);
   }
 
-  /** Bytes that `send` brings, behind what is being sent. */
-  send(body: BodyPlan): Promise<void> {
-    return this.sending.add(body);
+  /** Bytes that `send` brings, behind what is being sent; null when they do not belong to this exchange any more. */
+  takeMore(body: BodyPlan): Promise<void> | null {
+    if (!this.over) return this.sending.add(body);
+    if (!this.#cutShort) return null;
+    if (body.source !== null) cancelSource(body.source);
+    // Answered before its body was sent: the rest is not wanted any more.
+    if (this.failure === null) return Promise.resolve();
+    return Promise.reject(new NotConnected(`${this.method} ${this.url} has failed`));
   }
 
   /** The connection is being closed by its owner. */
