@@ -1,8 +1,16 @@
 // The rows that read large bodies: by length, in chunks, into a view, over TLS; seconds of CPU per GiB.
+import { existsSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { chunkBlockPayload } from '../body-check.mjs';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
+
+/** Where `download-save` writes, again and again: in memory where that can be, so that no disk is measured. */
+const FILE = join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `millrace-bench-${process.pid}`);
+
+process.on('exit', () => rmSync(FILE, { force: true }));
 
 const perGib = {
   figure: 'CPU per GiB, s',
@@ -11,7 +19,7 @@ const perGib = {
 };
 
 /** The same subjects at the same size: each unit is one body of `full` (or `quick`) bytes. */
-function row({ name, title, full, quick, pathOf, period, subjects, comparisons, ...more }) {
+function row({ name, title, full, quick, pathOf, period, file, subjects, comparisons, ...more }) {
   const bytes = (isQuick) => (isQuick ? quick.bytes : full.bytes);
   return {
     name,
@@ -19,7 +27,7 @@ function row({ name, title, full, quick, pathOf, period, subjects, comparisons, 
     ...perGib,
     full: { rounds: 9, units: 1, warmUp: 2, ...full },
     quick: { rounds: 3, units: 1, warmUp: 1, ...quick },
-    options: (bench) => ({ bytes: bytes(bench.quick), path: pathOf(bytes(bench.quick)), period }),
+    options: (bench) => ({ bytes: bytes(bench.quick), path: pathOf(bytes(bench.quick)), period, file }),
     subjects: subjects.map((subject) => ({ bytes, ...subject })),
     comparisons,
     ...more,
@@ -58,6 +66,23 @@ export const downloadRows = [
     comparisons: [
       { against: 'raw onread', atMost: 1.25 },
       { against: 'curl', atMost: 1.2 },
+    ],
+  }),
+  row({
+    name: 'download-save',
+    title: 'download 1 GiB by length into a file, `save`',
+    full: { bytes: GIB, rounds: 11, warmUp: 2 },
+    quick: { bytes: GIB / 8 },
+    pathOf: byLength,
+    file: FILE,
+    subjects: [
+      { label: 'millrace', module: 'millrace', workload: 'downloadSave' },
+      { label: 'curl', module: 'curl', workload: 'download' },
+      { label: 'node:http and a file stream', module: 'node-http', workload: 'downloadSave' },
+    ],
+    comparisons: [
+      { against: 'curl', atMost: 1.3 },
+      { against: 'node:http and a file stream', atMost: 0.75 },
     ],
   }),
   row({

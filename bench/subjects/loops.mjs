@@ -43,6 +43,10 @@ export function checkCount(text, bytes) {
   if (Number(text) !== bytes) throw new Error(`the server counted ${text} body bytes instead of ${bytes}`);
 }
 
+export function checkSize(written, bytes) {
+  if (written !== bytes) throw new Error(`${written} body bytes were written instead of ${bytes}`);
+}
+
 /** A file of `bytes` bytes in the page cache: `{ open, remove }`. */
 export function uploadFile(bytes) {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));

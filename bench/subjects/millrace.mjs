@@ -1,7 +1,7 @@
 // How the bench calls millrace: the published bundle, one connection per client, a new connection never needed.
 import { pathToFileURL } from 'node:url';
 import { BodyCheck } from '../body-check.mjs';
-import { bodySource, checkCount, inLoops, latencies } from './loops.mjs';
+import { bodySource, checkCount, checkSize, inLoops, latencies } from './loops.mjs';
 
 async function library(options) {
   try {
@@ -80,6 +80,19 @@ export async function downloadInto(options) {
         const response = await connection.getResponse();
         for (let size; (size = await response.readinto(view)) > 0;) check.piece(view, size);
         check.end();
+      }
+    },
+  };
+}
+
+export async function downloadSave(options) {
+  const [{ connection }] = await clients(options, 1);
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) {
+        await connection.request('GET', options.path);
+        const response = await connection.getResponse();
+        checkSize(await response.save(options.file), options.bytes);
       }
     },
   };

@@ -1,9 +1,10 @@
 // How the bench calls node:http: `http.request` with one keep-alive agent of as many sockets as the row has loops,
 // and `for await` over the reply.
+import { createWriteStream } from 'node:fs';
 import http from 'node:http';
 import { pipeline } from 'node:stream';
 import { BodyCheck } from '../body-check.mjs';
-import { bodySource, checkCount, inLoops } from './loops.mjs';
+import { bodySource, checkCount, checkSize, inLoops } from './loops.mjs';
 
 function setUp(options) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: options.connections ?? 1 });
@@ -32,6 +33,23 @@ export function get(options) {
       inLoops(checks, count, async (check, budget) => {
         while (budget.left-- > 0) await getOnce(settings, options.path, check);
       }),
+  };
+}
+
+export function downloadSave(options) {
+  const settings = setUp(options);
+  const once = () =>
+    new Promise((resolve, reject) => {
+      const request = http.get({ ...settings, path: options.path }, (response) => {
+        const file = createWriteStream(options.file);
+        pipeline(response, file, (error) => (error ? reject(error) : resolve(file.bytesWritten)));
+      });
+      request.on('error', reject);
+    });
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) checkSize(await once(), options.bytes);
+    },
   };
 }
 
