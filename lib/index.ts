@@ -65,3 +65,7 @@ export type { DrainOptions } from './response/response.js';
 export type { ReadOptions } from './response/body-readers.js';
 export type { SaveOptions } from './response/save.js';
 export { HTTP_PORT, HTTPS_PORT, HTTPStatus, responses } from './status.js';
+export { createFetch } from './web/fetch.js';
+export type { FetchClient, FetchOptions } from './web/fetch.js';
+export { fromResponse } from './web/from-response.js';
+export { toResponse } from './web/to-response.js';

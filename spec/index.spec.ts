@@ -109,9 +109,12 @@ const EXCEPTIONS = [
 
 const OTHERS = [
   'closeAll',
+  'createFetch',
   'decoded',
+  'fromResponse',
   'parseHeaders',
   'request',
+  'toResponse',
   'HTTP_PORT',
   'HTTPS_PORT',
   'HTTPStatus',

@@ -22,6 +22,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['connection'],
   ['pool'],
   ['client'],
+  ['web'],
   ['roof'],
   ['cli'],
 ];
