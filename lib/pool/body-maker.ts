@@ -13,9 +13,17 @@ import type { BodyKind } from './resend.js';
 /** A body, or a function that makes one for each attempt. */
 export type PoolBody = RequestBody | (() => RequestBody | Promise<RequestBody>);
 
+/** The call that a body is for. */
+export interface BodyOwner {
+  /** @throws what a request with such a body is refused with */
+  planWith(body: RequestBody | null | undefined): RequestPlan;
+  /** The source has failed, read or not. */
+  onSourceFailed(error: unknown): void;
+}
+
 export class BodyMaker {
   readonly #body: PoolBody | null | undefined;
-  readonly #planWith: (body: RequestBody | null | undefined) => RequestPlan;
+  readonly #owner: BodyOwner;
   /** Made when the call was, so that bad input is refused at once; null for a factory. */
   #first: RequestPlan | null = null;
   #held: HeldSource | null = null;
@@ -24,20 +32,18 @@ export class BodyMaker {
   #made: unknown = null;
 
   /** @throws what `planWith` throws for a body that is no factory */
-  constructor(
-    body: PoolBody | null | undefined,
-    planWith: (body: RequestBody | null | undefined) => RequestPlan,
-    onFailure: (error: unknown) => void,
-  ) {
+  constructor(body: PoolBody | null | undefined, owner: BodyOwner) {
     this.#body = body;
-    this.#planWith = planWith;
+    this.#owner = owner;
     if (typeof body === 'function') return;
-    const plan = planWith(body);
+    const plan = owner.planWith(body);
     this.#first = plan;
     const source = plan.body?.source ?? null;
     if (plan.body === null || source === null || plan.body.replayable) return;
     if (source.stream !== null && typeof source.stream.read !== 'function') return;
-    this.#held = new HeldSource(source, onFailure);
+    this.#held = new HeldSource(source, (error) => {
+      owner.onSourceFailed(error);
+    });
   }
 
   /** Whether there can be another attempt. */
@@ -53,15 +59,20 @@ export class BodyMaker {
    * @throws TypeError for what a factory must not return, and what the factory throws
    */
   plan(): RequestPlan | Promise<RequestPlan> {
-    const first = this.#first;
-    if (first !== null) {
+    if (typeof this.#body !== 'function') {
+      const first = (this.#first ??= this.#owner.planWith(this.#body));
       this.#used = true;
       return this.#held === null ? first : heldPlan(first, this.#held);
     }
-    const made: unknown = (this.#body as () => unknown)();
+    const made: unknown = this.#body();
     if (typeof (made as { then?: unknown } | null | undefined)?.then !== 'function')
       return this.#planMade(made);
     return Promise.resolve(made as PromiseLike<unknown>).then((body) => this.#planMade(body));
+  }
+
+  /** The call waits: a plan that can be made again is not kept, since ten thousand may wait. */
+  rest(): void {
+    if (this.#body === null || this.#body === undefined) this.#first = null;
   }
 
   /** The call is over without a response. */
@@ -82,7 +93,7 @@ export class BodyMaker {
   #planMade(made: unknown): RequestPlan {
     if (made === undefined || made === null)
       throw new TypeError(`the function given as body returned ${kindOf(made)}; it has to make a body`);
-    const plan = this.#planWith(made as RequestBody);
+    const plan = this.#owner.planWith(made as RequestBody);
     const { body } = plan;
     const last = this.#made;
     this.#made = made;

@@ -11,11 +11,12 @@ import type { RequestBody } from '../request/body.js';
 import { describedUnsent, planRequest } from '../request/plan.js';
 import type { RequestDraft, RequestPlan } from '../request/plan.js';
 import type { RequestOptions } from '../request/request-options.js';
+import { decoded } from '../response/decoded.js';
 import type { HTTPResponse } from '../response/response.js';
 import { Attempts } from './attempts.js';
 import type { Answer } from './attempts.js';
 import { BodyMaker } from './body-maker.js';
-import type { PoolBody } from './body-maker.js';
+import type { BodyOwner, PoolBody } from './body-maker.js';
 import type { Member } from './chain.js';
 import { PooledExchange } from './pooled-exchange.js';
 import type { PoolSettings } from './pool-options.js';
@@ -23,7 +24,7 @@ import { resends } from './resend.js';
 import type { Death } from './resend.js';
 import { isConnectionLost, isTransient } from './retry.js';
 import type { Retries } from './retry.js';
-import type { Slot } from './slot.js';
+import type { Slot, SlotCall } from './slot.js';
 
 /** The pool, as a call sees it. */
 export interface CallOwner {
@@ -54,12 +55,14 @@ export interface CallPlan {
   readonly begunAt: number;
   /** The URLs that have led here. */
   readonly redirectedFrom: readonly string[] | undefined;
+  /** Whether the caller gets the body without its content codings. */
+  readonly decompress: boolean;
 }
 
 /** A retried response's body is read so far, that its connection can be used again. */
 export const DRAIN = { maxBytes: 65_536, timeout: 1000 } as const;
 
-export class Call implements Member<Call> {
+export class Call implements Member<Call>, SlotCall, BodyOwner {
   before: Call | null = null;
   behind: Call | null = null;
   chain: object | null = null;
@@ -90,13 +93,7 @@ export class Call implements Member<Call> {
     this.method = plan.draft.method;
     this.url = plan.shownURL;
     this.#attempts = new Attempts(plan.retries, this.method);
-    this.#body = new BodyMaker(
-      plan.body,
-      (body) => this.#planRequest(body),
-      (error) => {
-        this.#onSourceFailed(error);
-      },
-    );
+    this.#body = new BodyMaker(plan.body, this);
   }
 
   /** Settles with the response, or with what ended the last attempt. */
@@ -124,6 +121,7 @@ export class Call implements Member<Call> {
 
   /** It has to wait for a slot. */
   enqueued(): void {
+    this.#body.rest();
     this.#scope ??= new AsyncResource('HTTPPOOLCALL', { requireManualDestroy: true });
     const { acquireTimeout = Infinity } = this.#plan;
     const totalLeft = this.#totalLeftMs();
@@ -157,7 +155,7 @@ export class Call implements Member<Call> {
 
   // One attempt.
 
-  #planRequest(body: RequestBody | null | undefined): RequestPlan {
+  planWith(body: RequestBody | null | undefined): RequestPlan {
     const { draft, shownURL, options } = this.#plan;
     const { settings } = this.#owner;
     try {
@@ -234,7 +232,7 @@ export class Call implements Member<Call> {
     exchange.begin();
   }
 
-  #onSourceFailed(error: unknown): void {
+  onSourceFailed(error: unknown): void {
     if (this.#exchange === null) this.fail(error);
     else this.#exchange.onSendingFailed(error);
   }
@@ -310,8 +308,18 @@ export class Call implements Member<Call> {
   #succeed(response: HTTPResponse): void {
     const resolve = this.#resolve;
     this.#body.settle();
+    let given = response;
+    if (this.#plan.decompress) {
+      try {
+        given = decoded(response);
+      } catch (error) {
+        response.destroy();
+        this.fail(error);
+        return;
+      }
+    }
     this.#settle();
-    resolve?.(response);
+    resolve?.(given);
   }
 
   #settle(): void {

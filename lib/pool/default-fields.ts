@@ -1,6 +1,7 @@
 /**
  * The fields that every request has, until it brings its own.
  */
+import { acceptedCodings } from '../coding/content-decoder.js';
 
 /**
  * The default fields that the request has none of its own for, then its own.
@@ -18,4 +19,13 @@ export function withDefaults(defaults: readonly string[], fields: string[]): str
   }
   for (const item of fields) all.push(item);
   return all;
+}
+
+/** Asks for content codings, unless the caller has asked for some, or for a range, which is one of the bytes as they are stored. */
+export function askForCodings(fields: string[]): void {
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = (fields[i] ?? '').toLowerCase();
+    if (name === 'accept-encoding' || name === 'range') return;
+  }
+  fields.push('Accept-Encoding', acceptedCodings());
 }

@@ -14,10 +14,16 @@ import type { PoolBody } from './body-maker.js';
 import { Call } from './call.js';
 import type { CallOwner } from './call.js';
 import { Chain } from './chain.js';
-import { withDefaults } from './default-fields.js';
+import { askForCodings, withDefaults } from './default-fields.js';
 import { IdleSlots } from './idle-slots.js';
 import { Origin, parseOrigin, SecureOrigin } from './origin.js';
-import { checkCount, readPoolOptions, resolveAcquireTimeout, resolvePoolOptions } from './pool-options.js';
+import {
+  checkCount,
+  checkFlag,
+  readPoolOptions,
+  resolveAcquireTimeout,
+  resolvePoolOptions,
+} from './pool-options.js';
 import type { PoolOptions, PoolRequestOptions, PoolSettings } from './pool-options.js';
 import { resolveRetries } from './retry.js';
 import { describeSlots, Slot } from './slot.js';
@@ -116,8 +122,9 @@ export class Pool implements SlotOwner, CallOwner {
       const refused = new NotConnected(this.#refusal.message);
       throw describedUnsent(refused, { ...draft, url: shownURL });
     }
-    const { retries, decompress: _, acquireTimeout, ...rest } = options;
+    const { retries, decompress = this.settings.decompress, acquireTimeout, ...rest } = options;
     const { settings } = this;
+    if (checkFlag('decompress', decompress)) askForCodings(draft.fields);
     const timeouts = rest.timeout === undefined ? this.reach.defaultTimeouts : resolveTimeouts(rest.timeout);
     const call = new Call(
       {
@@ -131,6 +138,7 @@ export class Pool implements SlotOwner, CallOwner {
           acquireTimeout === undefined ? settings.acquireTimeout : resolveAcquireTimeout(acquireTimeout),
         // A time limit is exact; when it began is told by the turn.
         redirectedFrom,
+        decompress,
         begunAt: begunAt ?? (timeouts?.total === undefined ? turnTime() : performance.now()),
       },
       this,
