@@ -1,6 +1,6 @@
 /**
- * Every case of the response corpus, ours and the shared ones, over real sockets: the outcome of the response, then a second
- * request through the same connection object, which shows reuse, poisoning, and that a failure leaves the object usable.
+ * Every case of the response corpus, ours and the shared ones, over real sockets and over streams in memory: the outcome of the response,
+ * then a second request through the same connection object, which shows reuse, poisoning, and that a failure leaves the object usable.
  *
  * Where the policy leaves a choice, its own comes first. What we do otherwise has to be one of the deliberate rows below.
  */
@@ -8,13 +8,17 @@ import { assert } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Duplex } from 'node:stream';
 import { HTTPConnection } from '../../lib/index.js';
+import type { HTTPConnectionOptions } from '../../lib/index.js';
 import { describeObserved, endsHTTP, judge, octetsOf, ownCases, sharedCases } from '../support/corpus.js';
 import type { CorpusCase, Observed, Place, Verdict } from '../support/corpus.js';
 import { CorpusServer, LATER_BODY } from '../support/corpus-server.js';
 
 const CONCURRENCY = 48;
+/** Without sockets a case is mostly waiting. */
+const CONCURRENCY_IN_MEMORY = 400;
 const CASE_LIMIT_MS = 6000;
 const SETTLING_MS = 80;
+const SETTLING_IN_MEMORY_MS = 20;
 
 /** What one case showed: the outcome, how that compares, and what was wrong with the second request, if anything. */
 interface Played {
@@ -92,14 +96,7 @@ for (const { name, cases } of sources.filter((source) => source.cases.length > 0
 
     before(async function () {
       this.timeout(120_000);
-      const waiting = cases.values();
-      const worker = async (): Promise<void> => {
-        for (const corpusCase of waiting) {
-          const { observed, afterwards } = await play(corpusCase);
-          played.set(corpusCase, { observed, afterwards, verdict: judge(corpusCase, observed) });
-        }
-      };
-      await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+      await playAll(cases, CONCURRENCY, overSocket, played);
     });
 
     for (const corpusCase of cases) {
@@ -128,11 +125,66 @@ for (const { name, cases } of sources.filter((source) => source.cases.length > 0
   });
 }
 
-/** Plays a case; never rejects. */
-async function play(corpusCase: CorpusCase): Promise<Omit<Played, 'verdict'>> {
+describe('both corpora over streams in memory', () => {
+  it('have the outcomes that they have over sockets', async function () {
+    this.timeout(60_000);
+    const cases = [...ownCases(), ...sharedCases()];
+    const played = new Map<CorpusCase, Played>();
+    await playAll(cases, CONCURRENCY_IN_MEMORY, inMemory, played);
+    const wrong: string[] = [];
+    for (const [corpusCase, { observed, verdict, afterwards }] of played) {
+      const choice = verdict.choice > 0 && !DELIBERATE.some(({ holds }) => holds(corpusCase, observed));
+      if (verdict.choice !== -1 && !choice && afterwards === null) continue;
+      wrong.push(`${corpusCase.id}: ${verdict.difference} ${afterwards ?? ''} ${describeObserved(observed)}`);
+    }
+    assert.deepEqual(wrong, []);
+    assert.equal(played.size, cases.length);
+  });
+});
+
+/** A server that plays a case, and the way to it. */
+interface Stage {
+  server: CorpusServer;
+  port: number | null;
+  settlingMs: number;
+  options: HTTPConnectionOptions;
+}
+
+async function overSocket(corpusCase: CorpusCase): Promise<Stage> {
   const server = await CorpusServer.start(corpusCase);
+  return { server, port: server.port, settlingMs: SETTLING_MS, options: {} };
+}
+
+function inMemory(corpusCase: CorpusCase): Promise<Stage> {
+  const server = new CorpusServer(corpusCase);
+  const options = { createConnection: () => server.line() };
+  return Promise.resolve({ server, port: null, settlingMs: SETTLING_IN_MEMORY_MS, options });
+}
+
+async function playAll(
+  cases: readonly CorpusCase[],
+  concurrency: number,
+  stage: (corpusCase: CorpusCase) => Promise<Stage>,
+  played: Map<CorpusCase, Played>,
+): Promise<void> {
+  const waiting = cases.values();
+  const worker = async (): Promise<void> => {
+    for (const corpusCase of waiting) {
+      const { observed, afterwards } = await play(corpusCase, await stage(corpusCase));
+      played.set(corpusCase, { observed, afterwards, verdict: judge(corpusCase, observed) });
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+}
+
+/** Plays a case; never rejects. */
+async function play(
+  corpusCase: CorpusCase,
+  { server, port, settlingMs, options }: Stage,
+): Promise<Omit<Played, 'verdict'>> {
   const informational: number[] = [];
-  const connection = new HTTPConnection('127.0.0.1', server.port, {
+  const connection = new HTTPConnection('127.0.0.1', port, {
+    ...options,
     onInformational: (interim) => informational.push(interim.status),
   });
   let at: Place = 'head';
@@ -148,7 +200,7 @@ async function play(corpusCase: CorpusCase): Promise<Omit<Played, 'verdict'>> {
       at = 'body';
       const body = await response.readall();
       const switched = endsHTTP(method, response.status);
-      const tunnel = switched ? await tunnelBytes(connection.detach(), server, corpusCase) : null;
+      const tunnel = switched ? await tunnelBytes(connection.detach(), server, corpusCase, settlingMs) : null;
       return {
         kind: 'response',
         status: response.status,
@@ -168,7 +220,7 @@ async function play(corpusCase: CorpusCase): Promise<Omit<Played, 'verdict'>> {
   try {
     const observed = await Promise.race([exchange(), limit]);
     if (observed === 'hang') return { observed: { kind: 'hang', at }, afterwards: null };
-    const afterwards = await Promise.race([requestAgain(connection, server), limit]);
+    const afterwards = await Promise.race([requestAgain(connection, server, settlingMs), limit]);
     if (afterwards === 'hang') return { observed, afterwards: 'a second request had no end' };
     const { failure, reused } = afterwards;
     if (observed.kind === 'response') return { observed: { ...observed, reused }, afterwards: failure };
@@ -184,9 +236,10 @@ async function play(corpusCase: CorpusCase): Promise<Omit<Played, 'verdict'>> {
 async function requestAgain(
   connection: HTTPConnection,
   server: CorpusServer,
+  settlingMs: number,
 ): Promise<{ failure: string | null; reused: boolean }> {
   await server.scriptDone;
-  await sleep(SETTLING_MS);
+  await sleep(settlingMs);
   try {
     await connection.request('GET', '/');
     const response = await connection.getResponse();
@@ -205,14 +258,19 @@ async function requestAgain(
 }
 
 /** What comes through a detached connection: all until the peer ends it, or what was there soon after its script ended. */
-async function tunnelBytes(tunnel: Duplex, server: CorpusServer, { end }: CorpusCase): Promise<Buffer> {
+async function tunnelBytes(
+  tunnel: Duplex,
+  server: CorpusServer,
+  { end }: CorpusCase,
+  settlingMs: number,
+): Promise<Buffer> {
   const pieces: Buffer[] = [];
   const closed = new Promise<void>((resolve) => {
     tunnel.on('data', (bytes: Buffer) => pieces.push(bytes));
     tunnel.on('end', resolve);
   });
   await server.scriptDone;
-  await (end === 'close' ? closed : sleep(SETTLING_MS));
+  await (end === 'close' ? closed : sleep(settlingMs));
   tunnel.destroy();
   return Buffer.concat(pieces);
 }
