@@ -113,6 +113,8 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
   }
 }
 
+let timesBusy = 0;
+
 /** Requests without one. */
 async function give(request: IncomingMessage, response: ServerResponse): Promise<void> {
   switch (request.url) {
@@ -162,6 +164,14 @@ async function give(request: IncomingMessage, response: ServerResponse): Promise
       response.write('four');
       return;
     case '/silent':
+      return;
+    case '/old':
+      response.writeHead(301, { Location: '/item', ...TEXT }).end('moved');
+      return;
+    case '/busy':
+      // Every second time.
+      if (++timesBusy % 2 === 1) response.writeHead(503, { 'Retry-After': '0', ...TEXT }).end('later');
+      else response.writeHead(200, TEXT).end('done');
       return;
     default:
       response.writeHead(404, TEXT).end('not found\n');
