@@ -103,6 +103,10 @@ export class FileOutput {
   async receive(response: HTTPResponse, meter: Meter): Promise<void> {
     const handle = this.#handle;
     if (handle === null) return;
+    if (this.partial) {
+      await response.save(handle);
+      return;
+    }
     // A device or a FIFO has no size to ask for.
     for await (const bytes of response) {
       for (let written = 0; written < bytes.length;) {

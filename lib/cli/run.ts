@@ -18,7 +18,7 @@ import {
   type ExitStatus,
 } from './failure.js';
 import { FileOutput, type KeptPart } from './file-output.js';
-import { shownRequest, shownResponse, wireHead } from './heads.js';
+import { HeadWatch } from './head-watch.js';
 import { helpText, version } from './help.js';
 import { Meter } from './meter.js';
 import { Progress } from './progress.js';
@@ -63,8 +63,7 @@ class Run {
   readonly #down = new Meter();
   readonly #ways: { up: Meter | null; down: Meter | null } = { up: null, down: null };
   readonly #progress: Progress;
-  /** The heads that came before the final one. */
-  readonly #heads: Buffer[] = [];
+  readonly #watch: HeadWatch | null;
   #file: FileOutput | null = null;
   #source: RequestSource | null = null;
   #response: HTTPResponse | null = null;
@@ -74,7 +73,9 @@ class Run {
     this.#args = args;
     this.#terminal = terminal;
     this.#output = new StandardOutput((error) => this.#stop.abort(error));
-    const { quiet, progress, file } = command;
+    const { quiet, progress, file, verbose } = command;
+    const show = verbose ? (lines: Uint8Array) => terminal.bytes(lines) : null;
+    this.#watch = verbose || command.include ? new HeadWatch(show) : null;
     // A body that a person reads as it comes is its own progress, and nothing may be drawn into it; what is sent before is shown.
     const visible = file !== null || command.body !== null || !this.#shared;
     this.#progress = new Progress(terminal, quiet || !visible ? 'none' : progress, this.#ways);
@@ -102,6 +103,7 @@ class Run {
       return await this.#fail(this.#stop.signal.aborted ? this.#stop.signal.reason : error);
     } finally {
       clearTimeout(timer);
+      this.#watch?.stop();
       await this.#source?.close();
     }
   }
@@ -116,19 +118,11 @@ class Run {
     const response = await transfer(command, {
       source: this.#source,
       up: this.#ways.up,
-      resumable: this.#file !== null,
-      from: this.#file?.from ?? null,
       signal: this.#stop.signal,
-      onRequest: (target, fields) => {
-        if (command.verbose) this.#terminal.bytes(shownRequest(command.method, target, fields));
-      },
-      onInformational: (interim) => {
-        this.#heads.push(wireHead(interim));
-        if (command.verbose) this.#terminal.bytes(shownResponse(interim));
-      },
+      watch: this.#watch,
     });
     this.#response = response;
-    if (command.verbose) this.#terminal.bytes(shownResponse(response));
+    this.#watch?.final(response);
     await this.#receive(response);
     this.#progress.end(true);
     if (response.status >= 400 && command.fail) throw new Refused(response.status, response.reason);
@@ -141,7 +135,7 @@ class Run {
     this.#down.start(before);
     if (this.#command.include) {
       if (this.#shared) this.#progress.end(true);
-      await this.#output.write(Buffer.concat([...this.#heads, wireHead(response)]));
+      await this.#output.write(Buffer.concat(this.#watch?.heads ?? []));
     }
     if (file !== null) {
       this.#ways.down = this.#down;
@@ -163,6 +157,7 @@ class Run {
 
   async #fail(error: unknown): Promise<ExitStatus> {
     this.#progress.end(false);
+    this.#watch?.stop();
     const status = exitStatus(error);
     await this.#file?.measure(this.#down);
     const kept = (await this.#file?.abandon()) ?? null;

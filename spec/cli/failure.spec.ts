@@ -10,7 +10,14 @@ import { expect } from 'chai';
 import { parseCommand } from '../../lib/cli/arguments.js';
 import { exitStatus } from '../../lib/cli/failure.js';
 import { startCommandServer, type CommandServer } from '../support/command-server.js';
-import { millrace, ownDirectory, shell, type Outcome, type RunOptions } from '../support/millrace-command.js';
+import {
+  concurrently,
+  millrace,
+  ownDirectory,
+  shell,
+  type Outcome,
+  type RunOptions,
+} from '../support/millrace-command.js';
 
 interface Case {
   readonly name: string;
@@ -201,6 +208,8 @@ describe('the command: failures', () => {
 
   after(() => server.close());
 
+  const test = concurrently();
+
   for (const [index, { name, status, line }] of CASES.entries()) {
     it(`${name}: status ${String(status)}`, async () => {
       const outcome = await outcomes[index];
@@ -224,7 +233,7 @@ describe('the command: failures', () => {
     });
   }
 
-  it('a usage error is one line, status 1, and nothing on standard output', async () => {
+  test('a usage error is one line, status 1, and nothing on standard output', async () => {
     const refused = await Promise.all([
       millrace([]),
       millrace(['--compresed', 'http://a/']),
@@ -237,29 +246,29 @@ describe('the command: failures', () => {
     }
   });
 
-  it('--no-fail: a status of 404 is none', async () => {
+  test('--no-fail: a status of 404 is none', async () => {
     const outcome = await millrace(['--no-fail', `${server.origin}/status/404`]);
     expect([outcome.status, outcome.text, outcome.stderr]).to.deep.equal([0, 'this is 404\n', '']);
   });
 
-  it('-q silences no failure', async () => {
+  test('-q silences no failure', async () => {
     const outcome = await millrace(['-q', `${server.origin}/status/404`]);
     expect(oneLine(outcome)).to.match(/404 Not Found/);
   });
 
-  it('a full disk behind standard output is status 6', async () => {
+  test('a full disk behind standard output is status 6', async () => {
     const outcome = await shell(`millrace ${server.origin}/file > /dev/full; echo $?`);
     expect(outcome.text).to.equal('6\n');
     expect(oneLine(outcome)).to.match(/cannot write to standard output: ENOSPC/);
   });
 
-  it('a directory as standard input is status 6', async () => {
+  test('a directory as standard input is status 6', async () => {
     const outcome = await shell(`millrace -T - ${server.origin}/count < /; echo $?`);
     expect(outcome.text).to.equal('6\n');
     expect(oneLine(outcome)).to.match(/cannot read standard input: it is a directory/);
   });
 
-  it('-m also ends a FIFO that nobody writes to', async () => {
+  test('-m also ends a FIFO that nobody writes to', async () => {
     execFileSync('mkfifo', ['idle'], { cwd: directory.path });
     const outcome = await millrace(['-m', '0.3', '-T', 'idle', `${server.origin}/count`], {
       cwd: directory.path,
@@ -269,7 +278,7 @@ describe('the command: failures', () => {
     expect(outcome.signal).to.equal('SIGKILL');
   });
 
-  it('--connect-timeout ends a server that takes no connection', async () => {
+  test('--connect-timeout ends a server that takes no connection', async () => {
     // A listener whose queue is full answers nothing to one more.
     const outcome = await shell(
       `node -e '

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import { FILE, startCommandServer, type CommandServer } from '../support/command-server.js';
-import { CURL, curl, millrace, ownDirectory, shell } from '../support/millrace-command.js';
+import { CURL, curl, concurrently, millrace, ownDirectory, shell } from '../support/millrace-command.js';
 
 describe('the command: where the body goes', () => {
   const directory = ownDirectory();
@@ -31,6 +31,8 @@ describe('the command: where the body goes', () => {
 
   after(() => server.close());
 
+  const test = concurrently();
+
   /** A directory of its own for one test. */
   function place(name: string): string {
     const path = join(directory.path, name);
@@ -38,14 +40,14 @@ describe('the command: where the body goes', () => {
     return path;
   }
 
-  it('to standard output, byte for byte, and nothing else to anywhere', async () => {
+  test('to standard output, byte for byte, and nothing else to anywhere', async () => {
     const outcome = await millrace([`${server.origin}/file`]);
     expect(outcome.status).to.equal(0);
     expect(outcome.stdout.equals(FILE)).to.equal(true);
     expect(outcome.stderr).to.equal('');
   });
 
-  it('to a pipe, a file and a device alike', async () => {
+  test('to a pipe, a file and a device alike', async () => {
     const cwd = place('redirected');
     const url = `${server.origin}/large?bytes=3000000`;
     const outcome = await shell(
@@ -58,7 +60,7 @@ describe('the command: where the body goes', () => {
     expect(outcome.stderr).to.equal('');
   });
 
-  it('-o writes a file, which is there only when it is whole', async () => {
+  test('-o writes a file, which is there only when it is whole', async () => {
     const cwd = place('whole');
     const outcome = await millrace(['-o', 'copy', `${server.origin}/file`], { cwd });
     expect(outcome.status, outcome.stderr).to.equal(0);
@@ -67,7 +69,7 @@ describe('the command: where the body goes', () => {
     expect(readFileSync(join(cwd, 'copy')).equals(FILE)).to.equal(true);
   });
 
-  it('-o writes a body without a length, and an empty one', async () => {
+  test('-o writes a body without a length, and an empty one', async () => {
     const cwd = place('lengths');
     await Promise.all([
       millrace(['-o', 'chunked', `${server.origin}/large?bytes=300001`], { cwd }),
@@ -77,7 +79,7 @@ describe('the command: where the body goes', () => {
     expect(statSync(join(cwd, 'empty')).size).to.equal(0);
   });
 
-  it('-o FILE.part is what is written until then', async () => {
+  test('-o FILE.part is what is written until then', async () => {
     const cwd = place('partial');
     writeFileSync(join(cwd, 'copy'), 'what was there');
     const outcome = await millrace(['-o', 'copy', `${server.origin}/cut`], { cwd });
@@ -86,7 +88,7 @@ describe('the command: where the body goes', () => {
     expect(statSync(join(cwd, 'copy.part')).size).to.equal(400);
   });
 
-  it('-o keeps the permissions of the file that it replaces', async () => {
+  test('-o keeps the permissions of the file that it replaces', async () => {
     const cwd = place('mode');
     writeFileSync(join(cwd, 'copy'), 'before');
     chmodSync(join(cwd, 'copy'), 0o600);
@@ -94,14 +96,14 @@ describe('the command: where the body goes', () => {
     expect(statSync(join(cwd, 'copy')).mode & 0o777).to.equal(0o600);
   });
 
-  it('-o - is standard output', async () => {
+  test('-o - is standard output', async () => {
     const cwd = place('dash');
     const outcome = await millrace(['-o', '-', `${server.origin}/file`], { cwd });
     expect(outcome.stdout.equals(FILE)).to.equal(true);
     expect(readdirSync(cwd)).to.deep.equal([]);
   });
 
-  it('-O names the file like the last segment of the path', async () => {
+  test('-O names the file like the last segment of the path', async () => {
     const cwd = place('remote');
     const outcome = await millrace(['-O', `${server.origin}/file/a%20b.txt?c=/d`], { cwd });
     expect(outcome.status, outcome.stderr).to.equal(0);
@@ -113,7 +115,7 @@ describe('the command: where the body goes', () => {
     expect(readdirSync(beside)).to.deep.equal(names);
   });
 
-  it('a refused connection leaves no file, nor does an answer that never came', async () => {
+  test('a refused connection leaves no file, nor does an answer that never came', async () => {
     const cwd = place('refused');
     const outcomes = await Promise.all([
       millrace(['-o', 'copy', 'http://127.0.0.1:1/'], { cwd }),
@@ -123,7 +125,7 @@ describe('the command: where the body goes', () => {
     expect(readdirSync(cwd)).to.deep.equal([]);
   });
 
-  it('an error status is written all the same', async () => {
+  test('an error status is written all the same', async () => {
     const cwd = place('error');
     const outcome = await millrace(['-o', 'copy', `${server.origin}/status/404`], { cwd });
     expect(outcome.status).to.equal(4);
@@ -131,7 +133,7 @@ describe('the command: where the body goes', () => {
     expect(readFileSync(join(cwd, 'copy'), 'utf8')).to.equal('this is 404\n');
   });
 
-  it('a device is written directly', async () => {
+  test('a device is written directly', async () => {
     const cwd = place('device');
     const outcome = await millrace(['-o', '/dev/null', `${server.origin}/file`], { cwd });
     expect(outcome.status, outcome.stderr).to.equal(0);
@@ -139,7 +141,7 @@ describe('the command: where the body goes', () => {
     expect(lstatSync('/dev/null').isCharacterDevice()).to.equal(true);
   });
 
-  it('a FIFO is written directly, and read from', async () => {
+  test('a FIFO is written directly, and read from', async () => {
     const cwd = place('fifo');
     execFileSync('mkfifo', ['pipe'], { cwd });
     const url = server.origin;
@@ -150,7 +152,7 @@ describe('the command: where the body goes', () => {
     expect(readdirSync(cwd)).to.have.members(['pipe', 'reference']);
   });
 
-  it('a link stays a link', async () => {
+  test('a link stays a link', async () => {
     const cwd = place('link');
     writeFileSync(join(cwd, 'target'), 'before');
     symlinkSync('target', join(cwd, 'link'));
@@ -159,7 +161,7 @@ describe('the command: where the body goes', () => {
     expect(readFileSync(join(cwd, 'target')).equals(FILE)).to.equal(true);
   });
 
-  it('a reader that goes away ends it quietly', async () => {
+  test('a reader that goes away ends it quietly', async () => {
     const outcome = await shell(
       `millrace "${server.origin}/large?bytes=20000000" | head -c 5; echo "\${PIPESTATUS[0]}"`,
     );
@@ -167,7 +169,7 @@ describe('the command: where the body goes', () => {
     expect(outcome.stderr).to.equal('');
   });
 
-  it('both directions stream: an answer comes while the question is asked', async () => {
+  test('both directions stream: an answer comes while the question is asked', async () => {
     const outcome = await shell(
       `mkfifo question; (exec 3> question; echo one >&3; read -r first < answered; echo two >&3) & ` +
         `mkfifo answered; millrace POST -T - ${server.origin}/echo < question | { read -r line; echo "$line" > answered; echo "$line"; cat; }`,
@@ -186,10 +188,12 @@ describe('the command: heads', () => {
 
   after(() => server.close());
 
+  const test = concurrently();
+
   /** The date differs from run to run. */
   const steady = (text: string): string => text.replaceAll(/^((?:< )?Date: ).*?(\r?)$/gm, '$1now$2');
 
-  it('-I asks with HEAD and shows the head, on standard output, as curl does', async () => {
+  test('-I asks with HEAD and shows the head, on standard output, as curl does', async () => {
     const ours = await millrace(['-I', `${server.origin}/file`]);
     expect(ours.status, ours.stderr).to.equal(0);
     expect(steady(ours.text)).to.equal(
@@ -200,7 +204,7 @@ describe('the command: heads', () => {
     if (CURL) expect(steady((await curl(['-I', `${server.origin}/file`])).text)).to.equal(steady(ours.text));
   });
 
-  it('-i shows the head before the body, as curl does', async () => {
+  test('-i shows the head before the body, as curl does', async () => {
     const ours = await millrace(['-i', `${server.origin}/status/404`]);
     expect(steady(ours.text)).to.equal(
       'HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nDate: now\r\nConnection: keep-alive\r\n' +
@@ -210,7 +214,7 @@ describe('the command: heads', () => {
       expect(steady((await curl(['-i', `${server.origin}/status/404`])).text)).to.equal(steady(ours.text));
   });
 
-  it('-i shows interim heads too, as curl does', async () => {
+  test('-i shows interim heads too, as curl does', async () => {
     const ours = await millrace(['-i', `${server.origin}/hints`]);
     expect(ours.text).to.match(
       /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/style\.css>; rel=preload\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
@@ -218,19 +222,20 @@ describe('the command: heads', () => {
     if (CURL) expect(steady((await curl(['-i', `${server.origin}/hints`])).text)).to.equal(steady(ours.text));
   });
 
-  it('-i -o puts the head on standard output and the body into the file', async () => {
+  test('-i -o puts the head on standard output and the body into the file', async () => {
     const outcome = await millrace(['-i', '-o', '/dev/null', `${server.origin}/file`]);
     expect(outcome.text).to.match(/^HTTP\/1\.1 200 OK\r\n/);
     expect(outcome.text).to.match(/\r\n\r\n$/);
   });
 
-  it('-v shows the heads of both directions on standard error, as curl shows them', async () => {
+  test('-v shows the heads of both directions on standard error, as curl shows them', async () => {
     const args = ['-v', '-H', 'X-One: 1', '-d', 'a=1', `${server.origin}/hints`];
     const ours = await millrace(args);
     expect(ours.status).to.equal(0);
     expect(ours.text).to.equal('hinted\n');
     const lines = linesOf(ours.stderr);
-    expect(lines[0]).to.equal('> POST /hints HTTP/1.1');
+    expect(lines.find((line) => line.startsWith('>'))).to.equal('> POST /hints HTTP/1.1');
+    expect(lines[0]).to.equal(`* Connected to 127.0.0.1 port ${String(server.port)}`);
     expect(lines).to.include.members([
       `> Host: 127.0.0.1:${String(server.port)}`,
       '> X-One: 1',
@@ -245,17 +250,19 @@ describe('the command: heads', () => {
     const received = (all: readonly string[]): string[] => all.filter((line) => /^< ./.test(line));
     const theirs = linesOf((await curl(args)).stderr);
     expect(received(theirs)).to.deep.equal(received(lines));
-    expect(lines.slice(0, 2)).to.deep.equal(theirs.filter((line) => line.startsWith('>')).slice(0, 2));
+    expect(lines.filter((line) => line.startsWith('>')).slice(0, 2)).to.deep.equal(
+      theirs.filter((line) => line.startsWith('>')).slice(0, 2),
+    );
   });
 
-  it('-v shows what was sent, field by field', async () => {
+  test('-v shows what was sent, field by field', async () => {
     const outcome = await millrace(['-v', '--json', '{}', '-H', 'X-One: 1', `${server.origin}/seen`]);
     const { fields } = JSON.parse(outcome.text) as { fields: [string, string][] };
     const shown = linesOf(outcome.stderr).filter((line) => line.startsWith('> ') && line.includes(': '));
     expect(shown).to.deep.equal(fields.map(([name, value]) => `> ${name}: ${value}`));
   });
 
-  it('-v shows no credentials', async () => {
+  test('-v shows no credentials', async () => {
     const outcomes = await Promise.all(
       [
         ['-u', 'user:secret'],

@@ -178,7 +178,7 @@ describe('the command: progress on a terminal', () => {
 
   it('gives way to the heads of -v', async () => {
     const { screen } = await screening('verbose');
-    expect(screen[0]).to.equal('> GET / HTTP/1.1');
+    expect(screen[1]).to.equal('> GET / HTTP/1.1');
     expect(screen).to.include('< HTTP/1.1 200 OK');
     expect(screen.at(-1)).to.match(/^down 6\.00 MiB, 100%/);
   });

@@ -7,8 +7,10 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import * as https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { TLSSocket, type PeerCertificate } from 'node:tls';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 
 import { identity } from './raw-server.js';
@@ -26,6 +28,9 @@ export const FILE: Buffer = Buffer.from(
   Array.from({ length: 20_000 }, (_, index) => `line ${String(index)}\n`).join(''),
 );
 
+/** What the paths that break off give before they do. */
+export const PIECE = 60_000;
+
 const TAG = '"one"';
 
 export interface CommandServer {
@@ -34,21 +39,35 @@ export interface CommandServer {
   readonly origin: string;
   /** The same over TLS, with a certificate of the suite's own authority. */
   readonly secure: string;
+  /** A proxy, of requests and of tunnels: `http://127.0.0.1:port`. */
+  readonly proxy: string;
+  /** What the proxy was asked, `METHOD target`. */
+  readonly proxied: string[];
   /** Every request so far. */
   readonly requests: IncomingMessage[];
   close(): Promise<void>;
 }
 
-/** Starts it on free ports of loopback. */
-export async function startCommandServer(): Promise<CommandServer> {
+/**
+ * Starts it on free ports of loopback.
+ *
+ * @param socketPath - where to listen besides
+ */
+export async function startCommandServer(socketPath?: string): Promise<CommandServer> {
   const requests: IncomingMessage[] = [];
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     requests.push(request);
     serve(request, response).catch(() => response.destroy());
   };
-  const servers: Server[] = [http.createServer(onRequest), https.createServer(identity('server'), onRequest)];
+  const servers: Server[] = [
+    http.createServer(onRequest),
+    https.createServer({ ...identity('server'), requestCert: true, rejectUnauthorized: false }, onRequest),
+  ];
+  const proxied: string[] = [];
+  servers.push(proxyServer(proxied));
   for (const server of servers) server.listen(0, '127.0.0.1');
-  const [port = 0, securePort = 0] = await Promise.all(
+  if (socketPath !== undefined) servers.push(http.createServer(onRequest).listen(socketPath));
+  const [port = 0, securePort = 0, proxyPort = 0] = await Promise.all(
     servers.map(async (server) => {
       await once(server, 'listening');
       return (server.address() as AddressInfo).port;
@@ -58,6 +77,8 @@ export async function startCommandServer(): Promise<CommandServer> {
     port,
     origin: `http://127.0.0.1:${String(port)}`,
     secure: `https://127.0.0.1:${String(securePort)}`,
+    proxy: `http://127.0.0.1:${String(proxyPort)}`,
+    proxied,
     requests,
     async close() {
       for (const server of servers) server.closeAllConnections();
@@ -69,6 +90,37 @@ export async function startCommandServer(): Promise<CommandServer> {
       );
     },
   };
+}
+
+/** How often `/flaky` was asked. */
+let flaky = 0;
+
+/** Passes on whatever it is asked, to loopback only. */
+function proxyServer(proxied: string[]): Server {
+  const server = http.createServer((request, response) => {
+    proxied.push(`${request.method ?? ''} ${request.url ?? ''}`);
+    const onward = http.request(request.url ?? '', { method: request.method, headers: request.headers });
+    onward.on('response', (answer) =>
+      answer.pipe(response.writeHead(answer.statusCode ?? 502, answer.headers)),
+    );
+    onward.on('error', () => response.destroy());
+    request.pipe(onward);
+  });
+  server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+    proxied.push(`CONNECT ${request.url ?? ''}`);
+    const onward = connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      socket.pipe(onward).pipe(socket);
+    });
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+  });
+  return server;
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -94,6 +146,21 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
     }
     case 'file':
       giveFile(request, response);
+      return;
+    case 'torn':
+      giveTorn(request, response);
+      return;
+    case 'slow':
+      // Nothing behind the first part; who asks for the rest gets it at once.
+      if (request.headers.range !== undefined) giveFile(request, response);
+      else {
+        response.writeHead(200, { ETag: TAG, 'Content-Length': FILE.length });
+        response.write(FILE.subarray(0, PIECE));
+      }
+      return;
+    case 'untold':
+      response.writeHead(200, { 'Content-Length': FILE.length });
+      response.write(FILE.subarray(0, PIECE));
       return;
     case 'packed':
       givePacked(request, response);
@@ -129,16 +196,49 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       return;
     case 'silent':
       return;
-    case 'stall':
-      response.writeHead(200, { 'Content-Length': 1000, ETag: TAG });
-      response.write(Buffer.alloc(400, 'x'));
+    case 'stall': {
+      // The first part, and then nothing; the rest is given to whoever asks for it.
+      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      if (from === 0) {
+        response.writeHead(200, { 'Content-Length': 1000, ETag: TAG });
+        response.write(Buffer.alloc(400, 'x'));
+      } else {
+        const fields = {
+          'Content-Range': `bytes ${String(from)}-999/1000`,
+          'Content-Length': 1000 - from,
+          ETag: TAG,
+        };
+        response.writeHead(206, fields).end(Buffer.alloc(1000 - from, 'y'));
+      }
+      return;
+    }
+    case 'flaky':
+      flaky = (flaky + 1) % 3;
+      response.writeHead(flaky === 0 ? 200 : 503, { 'Retry-After': '0' });
+      response.end(flaky === 0 ? 'third time lucky\n' : 'not now\n');
       return;
     case 'large':
       await give(response, Number(url.searchParams.get('bytes')), url.searchParams.get('length') !== null);
       return;
-    default:
-      response.end(`hello ${String((await buffer(request)).length)}\n`);
+    case 'hello':
+      response.end('hello\n');
+      return;
+    case 'who':
+      response.end(`${request.headers.authorization ?? subjectOf(request.socket)}\n`);
+      return;
+    default: {
+      const { length } = await buffer(request);
+      const type = request.headers['content-type']?.replace(/;.*/, '') ?? 'no type';
+      response.end(`${request.method ?? ''} ${url.pathname}, ${String(length)} bytes of ${type}\n`);
+    }
   }
+}
+
+/** Whom the client's certificate names. */
+function subjectOf(socket: Socket): string {
+  if (!(socket instanceof TLSSocket)) return 'nobody';
+  const { subject } = socket.getPeerCertificate() as Partial<PeerCertificate>;
+  return String(subject?.CN ?? 'nobody');
 }
 
 async function seen(request: IncomingMessage): Promise<Seen> {
@@ -170,6 +270,20 @@ function giveFile(request: IncomingMessage, response: ServerResponse): void {
   response
     .writeHead(206, { ...fields, 'Content-Range': where, 'Content-Length': end - start })
     .end(FILE.subarray(start, end));
+}
+
+/** Piece by piece, with a connection that breaks behind each. */
+function giveTorn(request: IncomingMessage, response: ServerResponse): void {
+  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  const fields = { ETag: TAG, 'Content-Length': FILE.length - start };
+  if (start === 0) response.writeHead(200, fields);
+  else {
+    const where = `bytes ${String(start)}-${String(FILE.length - 1)}/${String(FILE.length)}`;
+    response.writeHead(206, { ...fields, 'Content-Range': where });
+  }
+  const piece = FILE.subarray(start, start + PIECE);
+  if (start + piece.length === FILE.length) response.end(piece);
+  else response.write(piece, () => setTimeout(() => response.destroy(), 20));
 }
 
 function givePacked(request: IncomingMessage, response: ServerResponse): void {

@@ -70,6 +70,27 @@ export function ownDirectory(): { readonly path: string } {
   return directory;
 }
 
+/** A test that begins with all the others of its suite: what it waits for is other processes. */
+export type ConcurrentTest = (name: string, body: () => Promise<void>) => void;
+
+/** Tests that run side by side. To be called behind the suite's own `before`: all of them begin then. */
+export function concurrently(): ConcurrentTest {
+  const bodies: (() => Promise<void>)[] = [];
+  const results: Promise<void>[] = [];
+  before(() => {
+    for (const body of bodies) {
+      const result = body();
+      // It is looked at when its turn comes.
+      result.catch(() => undefined);
+      results.push(result);
+    }
+  });
+  return (name, body) => {
+    const index = bodies.push(body) - 1;
+    it(name, () => results[index]).timeout(30_000);
+  };
+}
+
 const MOST = 6;
 let running = 0;
 const waiting: (() => void)[] = [];

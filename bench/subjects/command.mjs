@@ -1,0 +1,74 @@
+// How the bench calls the commands, ours and curl: one process per body, from a file and into a file, CPU as bash's `time`
+// says. Starting the process counts: whoever runs a command pays for that too.
+import { execFile, spawnSync } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+/** The command line of each: what it does with a URL, a file to send, and a file to write. */
+const PROGRAMS = {
+  millrace: ({ library }) => [process.execPath, join(dirname(library), 'cli.mjs')],
+  curl: () => ['curl', '-s', '-f'],
+};
+
+async function timed(command) {
+  const script = 'TIMEFORMAT="%U %S"; time "$@"';
+  const { stdout, stderr } = await execute('bash', ['-c', script, 'bash', ...command], {
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const [user, system] = stderr.trim().split(/\s+/).map(Number);
+  return { stdout, cpu: (user + system) * 1e6 };
+}
+
+function prepare(options) {
+  for (const tool of ['bash', ...(options.program === 'curl' ? ['curl'] : [])]) {
+    if (spawnSync(tool, ['--version'], { stdio: 'ignore' }).status !== 0) {
+      throw Object.assign(new Error(`${tool} was not found`), { unavailable: true });
+    }
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return { program: PROGRAMS[options.program](options), folder };
+}
+
+/** A body by length into a file. */
+export async function commandDownload(options) {
+  const { program, folder } = prepare(options);
+  const file = join(folder, 'down');
+  return {
+    async run(count) {
+      let cpu = 0;
+      for (let i = 0; i < count; i++) {
+        const one = await timed([...program, '-o', file, `http://127.0.0.1:${options.port}${options.path}`]);
+        const { size } = statSync(file);
+        if (size !== options.bytes) throw new Error(`the file has ${size} bytes of ${options.bytes}`);
+        rmSync(file);
+        cpu += one.cpu;
+      }
+      return { cpu };
+    },
+  };
+}
+
+/** A file by length; what it holds is a hole, which costs the least to read. */
+export async function commandUpload(options) {
+  const { program, folder } = prepare(options);
+  const file = join(folder, 'up');
+  const descriptor = openSync(file, 'w');
+  ftruncateSync(descriptor, options.bytes);
+  closeSync(descriptor);
+  return {
+    async run(count) {
+      let cpu = 0;
+      for (let i = 0; i < count; i++) {
+        const one = await timed([...program, '-T', file, `http://127.0.0.1:${options.port}/sink`]);
+        if (one.stdout.trim() !== String(options.bytes)) throw new Error(`the server counted ${one.stdout}`);
+        cpu += one.cpu;
+      }
+      return { cpu };
+    },
+  };
+}
