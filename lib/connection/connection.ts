@@ -13,7 +13,6 @@ import type { HTTPConnectionOptions } from '../opening/connection-options.js';
 import { DetachedStream } from '../transport/detached-stream.js';
 import { Endpoint } from './endpoint.js';
 import {
-  CannotSendHeader,
   CannotSendRequest,
   ImproperConnectionState,
   NotConnected,
@@ -21,10 +20,10 @@ import {
 } from '../errors.js';
 import { LinkKeeper } from './link-keeper.js';
 import { OwnExchange } from './own-exchange.js';
+import { checkState } from './refusals.js';
 import { checkFieldName, checkFieldValue } from '../fields/field-checks.js';
 import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
-import { CALLS } from '../protocol/exchange-table.js';
 import type { Call, ConnectionState } from '../protocol/exchange-table.js';
 import { planSend } from '../request/body.js';
 import type { BodyPlan, PlanSettings, RequestBody } from '../request/body.js';
@@ -35,8 +34,6 @@ import type { HTTPResponse } from '../response/response.js';
 import { RequestStream } from './request-stream.js';
 
 const PUT_OPTIONS: ReadonlySet<string> = new Set(['skipHost', 'skipAcceptEncoding']);
-
-const REFUSALS = { CannotSendRequest, CannotSendHeader, ResponseNotReady };
 
 /** One connection to a server, for one exchange at a time (http.client.HTTPConnection). Nothing is dialled by the constructor. */
 export class HTTPConnection extends Endpoint {
@@ -310,8 +307,7 @@ export class HTTPConnection extends Endpoint {
   }
 
   #check(call: Call): void {
-    const next = CALLS[this.state][call];
-    if (next in REFUSALS) throw new REFUSALS[next as keyof typeof REFUSALS](this.state);
+    checkState(call, this.state, this.#draft ?? this.#exchange);
     if (call === 'getResponse' && this.#exchange?.claimed === true)
       throw new ResponseNotReady('getResponse() was already called for this request');
     if (call !== 'request' && call !== 'putRequest') return;

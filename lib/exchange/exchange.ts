@@ -27,6 +27,7 @@ import { ExchangeRecord } from './record.js';
 import { Receiving } from './receiving.js';
 import { Sending } from './sending.js';
 import type { SendingOwner } from './sending.js';
+import { SignalWatch } from './signal-watch.js';
 
 /** What a connection is set to when the exchange begins. */
 export interface ExchangeSettings {
@@ -74,7 +75,7 @@ export class Exchange
   readonly #clock: ExchangeClock | null;
   readonly #findsDropped: boolean;
   #keepAlive = true;
-  #onAbort: (() => void) | null = null;
+  #signal: SignalWatch | null = null;
 
   constructor(plan: RequestPlan, settings: ExchangeSettings, source: LinkSource) {
     this.method = plan.method;
@@ -108,15 +109,11 @@ export class Exchange
   begin(): void {
     const { signal } = this.sending.plan.options;
     if (signal !== undefined) {
-      const onAbort = (): void => {
-        this.failWith(signal.reason, BY_CALLER);
-      };
-      if (signal.aborted) {
-        onAbort();
-        return;
-      }
-      this.#onAbort = onAbort;
-      signal.addEventListener('abort', onAbort);
+      this.#signal = new SignalWatch(signal, (reason) => {
+        this.failWith(reason, BY_CALLER);
+      });
+      this.#signal.start();
+      if (this.over) return;
     }
     const prepare = this.sending.plan.body?.prepare ?? null;
     if (prepare === null) this.hold.acquire(this.raw);
@@ -356,8 +353,8 @@ export class Exchange
   protected end(reason: EndReason): void {
     this.over = true;
     this.#clock?.clear();
-    if (this.#onAbort !== null) this.sending.plan.options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#onAbort = null;
+    this.#signal?.stop();
+    this.#signal = null;
     this.timing.over(this.hold, this.failure);
     this.sending.stop();
     this.sending.forget();

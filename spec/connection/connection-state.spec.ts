@@ -59,7 +59,10 @@ describe('a call on a connection', () => {
         const action = async (): Promise<unknown> => CALL[call](conn);
         if (refused) {
           const error = await rejection(action());
-          expect(error).to.include({ name: outcome, message: state });
+          expect(error).to.include({ name: outcome });
+          const which = state === 'Idle' ? '' : 'GET /entered ';
+          expect(error.message.startsWith(`${state}: ${which}`), error.message).to.equal(true);
+          expect(error.message).to.match(/\w+\(\)/);
           expect(conn.state).to.equal(state);
         } else {
           await action();
@@ -116,7 +119,11 @@ describe('a call on a connection', () => {
     conn.putRequest('GET', '/');
     expect(() => conn.putRequest('GET', '/')).to.throw('Request-started');
     const promises = [conn.request('GET', '/'), conn.getResponse()];
-    for (const promise of promises) expect((await rejection(promise)).message).to.equal('Request-started');
+    for (const promise of promises) {
+      expect((await rejection(promise)).message).to.equal(
+        `Request-started: GET / was begun and not sent; call endHeaders()${promise === promises[0] ? ' or close()' : ''} first`,
+      );
+    }
   });
 
   it('getResponse twice for one request is ResponseNotReady, and the first is served', async () => {
