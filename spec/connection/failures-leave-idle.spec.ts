@@ -89,6 +89,7 @@ const FAILURES: Record<string, (connection: HTTPConnection) => Promise<unknown>>
     connection.request('POST', '/', {
       [Symbol.asyncIterator]: () => ({
         next: () => ({
+          // oxlint-disable-next-line unicorn/no-thenable -- that is what it is about
           get then(): never {
             return fail();
           },
