@@ -92,7 +92,9 @@ export function describeFailure(error: unknown, data: ExchangeData): void {
 export function describeSocketError(error: unknown, data: ExchangeData): void {
   if (isOurs(error)) describeFailure(error, data);
   // Not `instanceof Error`: under Jest, Node's errors are of another realm than the program's.
-  else if (typeof error === 'object' && error !== null) addData(error, data);
+  // One without a code is not Node's either, but what a caller's look-up or check of a certificate gave: it stays as it is.
+  else if (typeof error === 'object' && error !== null && typeof read(error, 'code') === 'string')
+    addData(error, data);
 }
 
 /**

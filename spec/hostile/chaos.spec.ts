@@ -6,8 +6,10 @@
  */
 import { expect } from 'chai';
 import { HTTPConnection, HTTPSConnection } from '../../lib/index.js';
-import { runExchange } from './chaos/client.js';
+import type { LookupFunction } from 'node:net';
+import { lookupFor, runExchange } from './chaos/client.js';
 import { planExchange } from './chaos/plan.js';
+import type { LookupLie } from './chaos/plan.js';
 import { ChaosServer } from './chaos/server.js';
 import { judge, leavesBrittle } from './chaos/verdict.js';
 import { TRUSTING } from '../support/transports.js';
@@ -16,12 +18,18 @@ const SEED = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 **
 const EXCHANGES = Number(process.env['CHAOS_EXCHANGES'] ?? 3000);
 const WORKERS = 48;
 
-const WAYS = ['TCP', 'TCP', 'TCP', 'TLS', 'TCP', 'TCP', 'TCP', 'a tunnel'] as const;
+const WAYS = ['TCP', 'TCP', 'TCP', 'TLS', 'TCP', 'TCP', 'garbled TLS', 'a tunnel'] as const;
 
-function connect(way: (typeof WAYS)[number], plain: ChaosServer, encrypted: ChaosServer): HTTPConnection {
-  if (way === 'TCP') return new HTTPConnection('127.0.0.1', plain.port);
-  const port = way === 'TLS' ? encrypted.port : encrypted.proxyPort;
-  const connection = new HTTPSConnection('127.0.0.1', port, { context: TRUSTING });
+function connect(
+  way: (typeof WAYS)[number],
+  lookup: LookupFunction,
+  plain: ChaosServer,
+  encrypted: ChaosServer,
+): HTTPConnection {
+  if (way === 'TCP') return new HTTPConnection('localhost', plain.port, { lookup });
+  const port =
+    way === 'TLS' ? encrypted.port : way === 'a tunnel' ? encrypted.proxyPort : encrypted.garblingPort;
+  const connection = new HTTPSConnection('localhost', port, { context: TRUSTING, lookup });
   if (way === 'a tunnel') connection.setTunnel('localhost', encrypted.port);
   return connection;
 }
@@ -42,12 +50,14 @@ describe('chaos', () => {
     let next = 0;
     const worker = async (_: unknown, index: number): Promise<void> => {
       const way = WAYS[index % WAYS.length] as (typeof WAYS)[number];
-      const connection = connect(way, plain, encrypted);
+      const current: { lie: LookupLie | null } = { lie: null };
+      const connection = connect(way, lookupFor(current), plain, encrypted);
       let brittle = false;
       while (next < EXCHANGES) {
         const plan = planExchange(SEED, next++);
+        current.lie = plan.client.lookup;
         const report = await runExchange(connection, plan);
-        for (const what of judge(plan, report, { brittle })) {
+        for (const what of judge(plan, report, { brittle, garbles: way === 'garbled TLS' })) {
           wrong.push(`exchange ${String(plan.number)} over ${way}: ${what}`);
         }
         brittle = leavesBrittle(plan);

@@ -4,10 +4,11 @@
  * It judges nothing, and it waits for nothing without a limit: a promise that does not settle is part of the report.
  */
 import { getEventListeners } from 'node:events';
+import type { LookupFunction } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { HTTPConnection, HTTPResponse, RequestBody } from '../../../lib/index.js';
-import type { ExchangePlan } from './plan.js';
+import type { ExchangePlan, LookupLie } from './plan.js';
 
 /** How a promise settled; null if it did not. */
 export type Settled<T> = { value: T; error?: undefined } | { error: unknown; value?: undefined } | null;
@@ -26,6 +27,7 @@ export interface Report {
 }
 
 export const SOURCE_FAILURE: Error = new Error('the source failed');
+export const LOOKUP_FAILURE: Error = new Error('the look-up threw');
 export const ABORTED: Error = new Error('aborted by the chaos client');
 
 const HANG_MS = 25_000;
@@ -57,6 +59,8 @@ export async function runExchange(connection: HTTPConnection, plan: ExchangePlan
       ...(request.trailers && chunked ? { trailers: () => ({ 'X-Trailer': '1' }) } : {}),
     },
   );
+  if (request.transferred) structuredClone(source.memory, { transfer: [source.memory] });
+  if (client.holdsMs > 0) setTimeout(hold, client.actAfterMs, client.holdsMs);
   const sent = settled(sending);
   if (request.asksLate) await sent;
   const asks = !request.asksLate || !isFailure(await sent);
@@ -79,6 +83,12 @@ export async function runExchange(connection: HTTPConnection, plan: ExchangePlan
     listeners: getEventListeners(aborter.signal, 'abort').length,
     sourceReleased: source.released(),
   };
+}
+
+/** The whole process stands still. */
+function hold(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
 }
 
 function isFailure(outcome: Settled<unknown>): boolean {
@@ -109,19 +119,24 @@ function act(connection: HTTPConnection, aborter: AbortController, plan: Exchang
 interface MadeSource {
   body: RequestBody | null;
   chunked: boolean;
+  /** Whose the bytes of the body are. */
+  memory: ArrayBuffer;
   released(): boolean;
 }
 
 function makeSource(plan: ExchangePlan): MadeSource {
-  const { kind, content, pieceBytes, failsAt } = plan.request;
+  const { kind, content, pieceBytes, failsAt, failure, paused } = plan.request;
   const watch = { begun: false, released: false };
   const released = (): boolean => !watch.begun || watch.released;
+  const memory = new ArrayBuffer(0);
   function* pieces(): Generator<Buffer> {
     watch.begun = true;
     try {
       const to = failsAt ?? content.length;
       for (let at = 0; at < to; at += pieceBytes) yield content.subarray(at, Math.min(to, at + pieceBytes));
-      if (failsAt !== null) throw SOURCE_FAILURE;
+      if (failsAt === null) return;
+      if (failure === 'throws') throw SOURCE_FAILURE;
+      if (failure === 'nonsense') yield { not: 'bytes' } as never;
     } finally {
       watch.released = true;
     }
@@ -134,22 +149,94 @@ function makeSource(plan: ExchangePlan): MadeSource {
   }
   switch (kind) {
     case 'none':
-      return { body: null, chunked: false, released };
+      return { body: null, chunked: false, memory, released };
     case 'text':
-      return { body: content.toString('latin1'), chunked: false, released };
-    case 'bytes':
-      return { body: content, chunked: false, released };
+      return { body: content.toString('latin1'), chunked: false, memory, released };
+    case 'bytes': {
+      const own = new Uint8Array(content);
+      return { body: own, chunked: false, memory: own.buffer, released };
+    }
     case 'generator':
-      return { body: slowPieces(), chunked: true, released };
-    case 'iterable':
-      return { body: pieces(), chunked: true, released };
+      return { body: slowPieces(), chunked: true, memory, released };
+    case 'iterable': {
+      const body = failsAt !== null && failure === 'malformed' ? malformed(pieces()) : pieces();
+      return { body, chunked: true, memory, released };
+    }
     case 'stream': {
-      const stream = Readable.from(slowPieces(), { objectMode: false });
-      return { body: stream, chunked: true, released: () => stream.destroyed || stream.readableEnded };
+      const closes = failsAt !== null && failure === 'closes';
+      const stream = closes ? closing(pieces()) : Readable.from(slowPieces(), { objectMode: false });
+      if (paused) stream.pause();
+      return {
+        body: stream,
+        chunked: true,
+        memory,
+        released: () => stream.destroyed || stream.readableEnded,
+      };
     }
     case 'web stream':
-      return { body: ReadableStream.from(slowPieces()) as RequestBody, chunked: true, released };
+      return { body: ReadableStream.from(slowPieces()) as RequestBody, chunked: true, memory, released };
   }
+}
+
+/** Answers with nothing at its end. */
+function malformed(pieces: Generator<Buffer>): Iterable<Buffer> {
+  const iterator = {
+    next: () => {
+      const result = pieces.next();
+      return result.done === true ? (undefined as never) : result;
+    },
+    return: () => pieces.return(undefined),
+  };
+  return { [Symbol.iterator]: () => iterator };
+}
+
+/** Closes in the place of its end, without an error. */
+function closing(pieces: Generator<Buffer>): Readable {
+  return new Readable({
+    read() {
+      const result = pieces.next();
+      if (result.done === true) this.destroy();
+      else this.push(result.value);
+    },
+    destroy(error, done) {
+      pieces.return(undefined);
+      done(error);
+    },
+  });
+}
+
+/** A look-up that answers with the address of this machine, or what the plan under way says. */
+export function lookupFor(current: { lie: LookupLie | null }): LookupFunction {
+  return (_host, options, callback) => {
+    const told = callback as (error: Error | null, address?: unknown, family?: number) => void;
+    const honest = (): void => {
+      if (options.all === true) told(null, [{ address: '127.0.0.1', family: 4 }]);
+      else told(null, '127.0.0.1', 4);
+    };
+    switch (current.lie) {
+      case null:
+        setImmediate(honest);
+        return;
+      case 'nothing':
+        (told as () => void)();
+        return;
+      case 'an empty name':
+        told(null, '', 4);
+        return;
+      case 'objects':
+        setImmediate(told, null, [{}]);
+        return;
+      case 'a name':
+        setImmediate(told, null, 'localhost', 4);
+        return;
+      case 'twice':
+        honest();
+        told(null, [null]);
+        return;
+      case 'a throw':
+        throw LOOKUP_FAILURE;
+    }
+  };
 }
 
 function breath(plan: ExchangePlan, turn: number): Promise<void> | null {

@@ -8,7 +8,12 @@ import { Random } from './random.js';
 export type BodyKind = 'none' | 'text' | 'bytes' | 'generator' | 'iterable' | 'stream' | 'web stream';
 export type Reader =
   'readall' | 'for await' | 'data' | 'readable' | 'readinto' | 'readline' | 'read1' | 'pipe' | 'encoded';
-export type ServerFault = 'FIN' | 'reset' | 'stall';
+/** `garble`: a forged TLS record; a reset where there is no TLS that can be garbled. */
+export type ServerFault = 'FIN' | 'reset' | 'stall' | 'garble';
+/** How a source fails: it throws, yields what is no bytes, answers with what is no result, closes without an end. */
+export type SourceFailure = 'throws' | 'nonsense' | 'malformed' | 'closes';
+/** What a look-up answers, if it is asked. */
+export type LookupLie = 'nothing' | 'an empty name' | 'objects' | 'a name' | 'twice' | 'a throw';
 export type ClientAct = 'abort' | 'close' | 'destroy';
 
 export interface ExchangePlan {
@@ -17,8 +22,13 @@ export interface ExchangePlan {
     readonly kind: BodyKind;
     readonly content: Buffer;
     readonly pieceBytes: number;
-    /** The source throws after so many bytes; null for never. */
+    /** The source fails after so many bytes; null for never. */
     readonly failsAt: number | null;
+    readonly failure: SourceFailure;
+    /** A stream that was paused when it was given. */
+    readonly paused: boolean;
+    /** The memory of the body is given away behind the call. */
+    readonly transferred: boolean;
     readonly declared: boolean;
     readonly expectsContinue: boolean;
     readonly trailers: boolean;
@@ -54,6 +64,9 @@ export interface ExchangePlan {
     readonly act: ClientAct | null;
     readonly actAfterMs: number;
     readonly timeoutMs: number;
+    readonly lookup: LookupLie | null;
+    /** Holds the event loop for so long; longer than the limit of whoever is impatient. */
+    readonly holdsMs: number;
   };
 }
 
@@ -61,6 +74,14 @@ const LARGEST_BODY = 400_000;
 const PATIENT_MS = 20_000;
 const IMPATIENT_MS = 60;
 const GARBAGE = ['\r\n', 'x', 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged'];
+
+const FAILURES: Partial<Record<BodyKind, readonly SourceFailure[]>> & {
+  generator: readonly SourceFailure[];
+} = {
+  generator: ['throws', 'nonsense'],
+  iterable: ['throws', 'nonsense', 'malformed'],
+  stream: ['throws', 'nonsense', 'closes'],
+};
 
 /** The plan of that number under that seed. */
 export function planExchange(seed: number, number: number): ExchangePlan {
@@ -80,7 +101,7 @@ export function planExchange(seed: number, number: number): ExchangePlan {
   const readsBody = !(kind !== 'none' && random.percent(12));
   const answersAtHead = !readsBody || random.percent(25);
   const response = planResponse(random, number, readsBody);
-  const fault = random.percent(18) ? random.pick<ServerFault>(['FIN', 'reset', 'stall']) : null;
+  const fault = random.percent(20) ? random.pick<ServerFault>(['FIN', 'reset', 'stall', 'garble']) : null;
   const act = random.percent(14) ? random.pick<ClientAct>(['abort', 'close', 'destroy']) : null;
   return {
     number,
@@ -88,7 +109,10 @@ export function planExchange(seed: number, number: number): ExchangePlan {
       kind,
       content,
       pieceBytes: random.pick([1 + (content.length >> 7), 1000, 16_384, 70_000, 1 + content.length]),
-      failsAt: streamed && random.percent(8) ? random.integer(0, content.length) : null,
+      failsAt: streamed && random.percent(10) ? random.integer(0, content.length) : null,
+      failure: random.pick(FAILURES[kind] ?? FAILURES.generator),
+      paused: random.percent(30),
+      transferred: kind === 'bytes' && random.percent(10),
       declared: streamed && random.percent(30),
       expectsContinue: kind !== 'none' && random.percent(8),
       trailers: random.percent(20),
@@ -121,6 +145,11 @@ export function planExchange(seed: number, number: number): ExchangePlan {
       act,
       actAfterMs: random.pick([0, 0, 1, 3, 10]),
       timeoutMs: fault === 'stall' ? IMPATIENT_MS : PATIENT_MS,
+      lookup: random.percent(6)
+        ? random.pick<LookupLie>(['nothing', 'an empty name', 'objects', 'a name', 'twice', 'a throw'])
+        : null,
+      // Seldom: it holds all the others too.
+      holdsMs: random.fraction() < 0.004 ? IMPATIENT_MS + 10 : 0,
     },
   };
 }

@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import * as tls from 'node:tls';
 import { identity } from '../../support/raw-server.js';
 import { takeRequest } from '../../support/received-request.js';
+import { garblable, garble } from './garbled.js';
 import type { ExchangePlan, ServerFault } from './plan.js';
 
 export class ChaosServer {
@@ -16,6 +17,7 @@ export class ChaosServer {
   readonly violations: string[] = [];
   readonly #server: net.Server;
   readonly #proxy: net.Server;
+  readonly #garbling: net.Server;
   readonly #sockets = new Set<Socket>();
   readonly #planOf: (number: number) => ExchangePlan;
 
@@ -31,6 +33,11 @@ export class ChaosServer {
       ? tls.createServer({ ...identity('server'), noDelay: true }, serve)
       : net.createServer({ noDelay: true }, serve);
     this.#server.on('tlsClientError', () => undefined);
+    this.#garbling = net.createServer({ noDelay: true }, (raw) => {
+      const secure = garblable(raw);
+      secure.on('error', () => undefined);
+      serve(secure);
+    });
     // The tunnels end in this process, so that no proxy's own failures come between.
     this.#proxy = net.createServer({ noDelay: true }, (socket) => {
       socket.on('error', () => undefined);
@@ -43,6 +50,11 @@ export class ChaosServer {
     });
   }
 
+  /** TLS whose records can be garbled. */
+  get garblingPort(): number {
+    return (this.#garbling.address() as AddressInfo).port;
+  }
+
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }
@@ -53,7 +65,7 @@ export class ChaosServer {
   }
 
   async listen(): Promise<void> {
-    for (const server of [this.#server, this.#proxy]) {
+    for (const server of [this.#server, this.#proxy, this.#garbling]) {
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
     }
@@ -63,7 +75,7 @@ export class ChaosServer {
   async close(): Promise<void> {
     // Those that were stalling read nothing, and so would not see the client's end.
     for (const socket of this.#sockets) socket.resume();
-    for (const server of [this.#server, this.#proxy]) {
+    for (const server of [this.#server, this.#proxy, this.#garbling]) {
       server.close();
       await once(server, 'close');
     }
@@ -188,10 +200,11 @@ class ChaosPeer {
   }
 
   #break(fault: ServerFault): void {
+    if (fault === 'stall' || (fault === 'garble' && garble(this.#socket))) return;
     if (fault === 'FIN') this.#socket.end();
     // A TLSSocket has no reset of its own.
-    else if (fault === 'reset' && 'encrypted' in this.#socket) this.#socket.destroy();
-    else if (fault === 'reset') this.#socket.resetAndDestroy();
+    else if ('encrypted' in this.#socket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   #report(plan: ExchangePlan, what: string): void {

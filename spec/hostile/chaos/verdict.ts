@@ -5,7 +5,7 @@
  * the documentation has for that fault.
  */
 import { HTTPException, IncompleteRead, TimeoutError } from '../../../lib/index.js';
-import { ABORTED, SOURCE_FAILURE } from './client.js';
+import { ABORTED, LOOKUP_FAILURE, SOURCE_FAILURE } from './client.js';
 import type { Report } from './client.js';
 import type { ExchangePlan } from './plan.js';
 
@@ -13,6 +13,8 @@ import type { ExchangePlan } from './plan.js';
 export interface Before {
   /** A close or bytes may be under way on it that nobody has announced. */
   readonly brittle: boolean;
+  /** Whether its TLS can be garbled. */
+  readonly garbles: boolean;
 }
 
 /** What is wrong with the report; empty when nothing is. */
@@ -40,7 +42,9 @@ export function judge(plan: ExchangePlan, report: Report, before: Before): strin
     const whole = plan.response.content;
     if (!report.bytes.equals(whole.subarray(0, report.bytes.length))) wrong.push('wrong bytes');
     const complete = body !== 'not read' && body !== null && !('error' in body);
-    const mayBeShort = plan.client.act !== null || (plan.response.untilClose && plan.server.fault !== null);
+    const { fault } = plan.server;
+    const garbled = fault === 'garble' && before.garbles;
+    const mayBeShort = plan.client.act !== null || (plan.response.untilClose && fault !== null && !garbled);
     if (complete && report.bytes.length !== whole.length && !mayBeShort) {
       wrong.push(`a clean end after ${String(report.bytes.length)} of ${String(whole.length)} bytes`);
     }
@@ -55,7 +59,14 @@ function objectTo(error: unknown, plan: ExchangePlan, before: Before): string | 
   if (error === ABORTED) return client.act === 'abort' ? null : `not aborted, yet ${described}`;
   if (error === SOURCE_FAILURE)
     return request.failsAt === null ? `the source did not fail, yet ${described}` : null;
+  if (error === LOOKUP_FAILURE)
+    return client.lookup === 'a throw' ? null : `no look-up threw, yet ${described}`;
   const { code, phase, method, reused, bytesReceived } = error as HTTPException;
+  const failure = request.failsAt === null ? null : request.failure;
+  if (code === 'ERR_STREAM_PREMATURE_CLOSE' && failure === 'closes') return null;
+  if (error instanceof TypeError && (failure === 'nonsense' || failure === 'malformed')) return null;
+  if (code === 'ERR_INVALID_IP_ADDRESS')
+    return client.lookup === null ? `no look-up lied, yet ${described}` : null;
   if (phase === undefined || method === undefined) return `no exchange data on ${described}`;
   if (error instanceof TimeoutError)
     return server.fault === 'stall' ? null : `nothing stalled, yet ${described}`;
@@ -64,11 +75,14 @@ function objectTo(error: unknown, plan: ExchangePlan, before: Before): string | 
     if (client.act === 'close' || client.act === 'destroy') return null;
     return server.fault === null || server.fault === 'stall' ? maybeReset(plan, described) : null;
   }
-  if (code === 'ERR_CONTENT_LENGTH_MISMATCH') return request.failsAt === null ? described : null;
+  if (code === 'ERR_CONTENT_LENGTH_MISMATCH')
+    return request.failsAt === null && !request.transferred ? described : null;
+  const garbled = server.fault === 'garble';
+  if (garbled && before.garbles && /^ERR_SSL_|^EPROTO$/.test(code)) return null;
   const lost =
     code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_BAD_STATUS_LINE' || code === 'ERR_BAD_HEADER';
   if (!lost) return `undocumented: ${described}`;
-  if (server.fault === 'FIN' || server.fault === 'reset') return null;
+  if (server.fault === 'FIN' || server.fault === 'reset' || garbled) return null;
   if (reused === true && bytesReceived === 0 && before.brittle) return null;
   return maybeReset(plan, described);
 }
