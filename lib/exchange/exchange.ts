@@ -85,9 +85,10 @@ export class Exchange
     this.timing = new ExchangeRecord(!plan.raw, settings.madeAt);
     this.hold = new LinkHold(source, this);
     this.#clock = settings.timeouts === null ? null : new ExchangeClock(settings.timeouts, this);
-    this.#clock?.start('total', settings.totalLeftMs);
     this.sending = new Sending(plan, this.#clock, this);
     this.receiving = new Receiving(this.trace, plan.options.onInformational ?? settings.onInformational);
+    // Not before: a foreign stream whose on() throws leaves no exchange that a clock could end.
+    this.#clock?.start('total', settings.totalLeftMs);
   }
 
   // Of whoever began it.

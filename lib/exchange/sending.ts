@@ -139,7 +139,13 @@ export class Sending {
     return new Promise((resolve, reject) => {
       const part: Part = { body, framed: false, sent: 0, settle: { resolve, reject }, ready: true };
       this.#parts.push(part);
-      if (body.source !== null) this.#watchSource(body, part);
+      try {
+        if (body.source !== null) this.#watchSource(body, part);
+      } catch (error) {
+        // A foreign stream whose on() throws.
+        this.#fail(part, error);
+        return;
+      }
       if (body.prepare !== null) {
         part.ready = false;
         body.prepare().then(
@@ -265,7 +271,11 @@ export class Sending {
         this.#fail(part, error);
       },
     });
-    this.#upload.start();
+    try {
+      this.#upload.start();
+    } catch (error) {
+      this.#fail(part, error);
+    }
   }
 
   #finishPart(part: Part): void {

@@ -135,6 +135,41 @@ for (const way of [TCP, TLS, TUNNEL]) {
   });
 }
 
+describe('a foreign stream whose on() throws', () => {
+  const mine = new Error('mine');
+  const foreign = (): never =>
+    ({
+      pipe() {},
+      readable: true,
+      on() {
+        throw mine;
+      },
+      destroy() {},
+    }) as never;
+
+  it('is refused by request(), and no clock outlives it', async () => {
+    const server = await TCP.serve((socket) => socket.write(OK));
+    const connection = await TCP.connect(server);
+    const stray = await uncaughtErrors(async () => {
+      expect(
+        await rejection(connection.request('POST', '/', foreign(), {}, { timeout: { total: 30 } })),
+      ).to.equal(mine);
+      await sleep(60);
+    });
+    expect(stray).to.deep.equal([]);
+    await expectNextWorks(connection);
+  });
+
+  it('is refused by send(), and the rest can still be sent', async () => {
+    const server = await TCP.serve((socket) => socket.write(OK));
+    const connection = await TCP.connect(server);
+    await begun(connection, 2);
+    expect(await rejection(connection.send(foreign()))).to.equal(mine);
+    await connection.send('hi');
+    expect(await (await connection.getResponse()).text()).to.equal('ok');
+  });
+});
+
 describe('send() of a source that never answers', () => {
   let server: RawServer;
   let connection: HTTPConnection;

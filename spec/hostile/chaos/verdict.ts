@@ -78,7 +78,7 @@ function objectTo(error: unknown, plan: ExchangePlan, before: Before): string | 
   if (code === 'ERR_CONTENT_LENGTH_MISMATCH')
     return request.failsAt === null && !request.transferred ? described : null;
   const garbled = server.fault === 'garble';
-  if (garbled && before.garbles && /^ERR_SSL_|^EPROTO$/.test(code)) return null;
+  if ((garbled || before.brittle) && before.garbles && /^ERR_SSL_|^EPROTO$/.test(code)) return null;
   const lost =
     code === 'ECONNRESET' || code === 'EPIPE' || code === 'ERR_BAD_STATUS_LINE' || code === 'ERR_BAD_HEADER';
   if (!lost) return `undocumented: ${described}`;
