@@ -12,12 +12,7 @@ import { readOptions, resolveTimeouts } from '../options.js';
 import type { HTTPConnectionOptions } from '../opening/connection-options.js';
 import { DetachedStream } from '../transport/detached-stream.js';
 import { Endpoint } from './endpoint.js';
-import {
-  CannotSendRequest,
-  ImproperConnectionState,
-  NotConnected,
-  ResponseNotReady,
-} from '../errors.js';
+import { CannotSendRequest, ImproperConnectionState, NotConnected, ResponseNotReady } from '../errors.js';
 import { LinkKeeper } from './link-keeper.js';
 import { OwnExchange } from './own-exchange.js';
 import { checkState } from './refusals.js';
