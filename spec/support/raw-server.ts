@@ -246,8 +246,8 @@ export function authority(): string {
   return readFileSync(new URL('authority.pem', TLS_FILES), 'utf8');
 }
 
-/** Key and certificate: for localhost, 127.0.0.1 and ::1, for other.example, or for localhost by nobody but itself. */
-export function identity(name: 'server' | 'other' | 'self-signed'): { key: string; cert: string } {
+/** Key and certificate: for localhost, 127.0.0.1 and ::1, for other.example, for localhost by nobody but itself, or a client's. */
+export function identity(name: 'server' | 'other' | 'self-signed' | 'client'): { key: string; cert: string } {
   const read = (file: string): string => readFileSync(new URL(file, TLS_FILES), 'utf8');
   return { key: read(`${name}.key.pem`), cert: read(`${name}.pem`) };
 }
