@@ -197,7 +197,12 @@ const FIXDATE = new RegExp(`^[A-Z][a-z]{2}, ([0-9]{2}) ${MONTH} ([0-9]{4}) ${TIM
 const RFC850 = new RegExp(`^[A-Z][a-z]{5,8}, ([0-9]{2})-${MONTH}-([0-9]{2}) ${TIME} GMT$`);
 const ASCTIME = new RegExp(`^[A-Z][a-z]{2} ${MONTH} ([0-9 ][0-9]) ${TIME} ([0-9]{4})$`);
 
-function parseDate(text: string, now: number): number | null {
+/**
+ * An HTTP-date in milliseconds since the epoch; null for anything else.
+ *
+ * @param now - of which century the two digits of an old form are
+ */
+export function parseDate(text: string, now: number): number | null {
   const fixed = FIXDATE.exec(text);
   if (fixed !== null) return utc(fixed, 3, 2, 1, 4);
   const ansi = ASCTIME.exec(text);

@@ -28,6 +28,14 @@ type State = 'line start' | 'status line' | 'name' | 'value' | 'fold' | 'line en
 
 type StatusLineStart = 'status line' | 'empty line' | 'too few bytes';
 
+/** Errors of heads that were cut off, which break no rule. */
+const CUT_OFF = new WeakSet<Error>();
+
+/** Whether it is about a head that the end of the connection cut off, in the place of one that is malformed. */
+export function isCutOff(error: Error): boolean {
+  return CUT_OFF.has(error);
+}
+
 /** Marks a continuation line in the list of positions, where a field has the start of its name. */
 const CONTINUATION = -1;
 
@@ -106,10 +114,11 @@ export class HeadReader {
   /** The error for a peer that closes within the section. */
   truncated(): BadStatusLine | BadHeader {
     const line = this.#kept.toString('latin1', this.#lineStart, this.#keptBytes);
-    if (this.#inStatusLine) {
-      return new BadStatusLine(line, 'the peer closed the connection within the status line');
-    }
-    return new BadHeader(line, 'the peer closed the connection within the fields');
+    const error = this.#inStatusLine
+      ? new BadStatusLine(line, 'the peer closed the connection within the status line')
+      : new BadHeader(line, 'the peer closed the connection within the fields');
+    CUT_OFF.add(error);
+    return error;
   }
 
   /** The fields, `[name, value, name, value, …]`, once the section is done. Folded lines are joined with one SP (RFC 9112 §5.2). */

@@ -33,6 +33,13 @@ export class BodyStream extends Readable {
     });
   }
 
+  /**
+   * The body that this one is read for: nobody waits here while nobody waits there.
+   *
+   * @internal
+   */
+  readFor: BodyStream | null = null;
+
   #source: BodySource;
   readonly #buffer: BodyBuffer;
   readonly #node: NodeSide;
@@ -144,7 +151,8 @@ export class BodyStream extends Readable {
    * @internal
    */
   get waiting(): boolean {
-    return this.#buffer.waiting || this.#node.waiting;
+    const { readFor } = this;
+    return (readFor === null || readFor.waiting) && (this.#buffer.waiting || this.#node.waiting);
   }
 
   /** Bytes that were received and not yet read. */
