@@ -134,7 +134,8 @@ export function judge(answer: Answer, known: Known): Judgement {
   // §15.5.17: nothing lies behind the position, which is as it should be when that is the end.
   if (status === 416) {
     const now = unsatisfiedTotalOf(headers);
-    if (now === null || now > position) throw refuse(headers, 'a 416 that does not say how far the file goes');
+    if (now === null || now > position)
+      throw refuse(headers, 'a 416 that does not say how far the file goes');
     if (now < position || (total !== null && total !== now)) throw new ResourceChanged(position, total, now);
     return 'end';
   }
@@ -142,7 +143,10 @@ export function judge(answer: Answer, known: Known): Judgement {
   if (status === 200)
     throw new ResourceChanged(position, validator, headers.get('etag') ?? headers.get('last-modified'));
   if (status === 429 || status === 408 || status >= 500) return 'later';
-  throw new BadHeader(`${String(status)} ${reason}`, 'a continuation was answered with another status than 206');
+  throw new BadHeader(
+    `${String(status)} ${reason}`,
+    'a continuation was answered with another status than 206',
+  );
 }
 
 /**

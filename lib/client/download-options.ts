@@ -68,7 +68,11 @@ export function planDownload(
   total: number | undefined,
 ): DownloadPlan {
   const { attempts = 10, minDelay = 200, maxDelay = 10_000, onResume = null, signal } = options;
-  if (typeof attempts !== 'number' || !(Number.isSafeInteger(attempts) || attempts === Infinity) || attempts < 0)
+  if (
+    typeof attempts !== 'number' ||
+    !(Number.isSafeInteger(attempts) || attempts === Infinity) ||
+    attempts < 0
+  )
     throw new TypeError(`attempts must be a non-negative integer, got ${String(attempts)}`);
   if (onResume !== null && typeof onResume !== 'function')
     throw new TypeError(`onResume must be a function, got ${kindOf(onResume)}`);
@@ -85,9 +89,14 @@ export function planDownload(
 }
 
 /** The fields of a request: from `position` on, if that is still the file that `validator` names; all of it without one. */
-export function requestFields(plan: DownloadPlan, position: number, validator: string | null): [string, string][] {
+export function requestFields(
+  plan: DownloadPlan,
+  position: number,
+  validator: string | null,
+): [string, string][] {
   const pairs: [string, string][] = [];
-  for (let i = 0; i < plan.fields.length; i += 2) pairs.push([plan.fields[i] ?? '', plan.fields[i + 1] ?? '']);
+  for (let i = 0; i < plan.fields.length; i += 2)
+    pairs.push([plan.fields[i] ?? '', plan.fields[i + 1] ?? '']);
   // Offsets are those of the file only where it comes as it is.
   pairs.push(['Accept-Encoding', 'identity']);
   if (validator !== null) pairs.push(['Range', `bytes=${String(position)}-`], ['If-Range', validator]);
@@ -107,7 +116,8 @@ function ownFields(headers: HeadersInit | undefined): string[] {
 }
 
 function checkFrom(from: unknown): { position: number; validator: string } {
-  if (typeof from !== 'object' || from === null) throw new TypeError(`from must be an object, got ${kindOf(from)}`);
+  if (typeof from !== 'object' || from === null)
+    throw new TypeError(`from must be an object, got ${kindOf(from)}`);
   const { position, validator } = from as { position?: unknown; validator?: unknown };
   if (typeof position !== 'number' || !Number.isSafeInteger(position) || position < 0)
     throw new TypeError(`from.position must be a non-negative integer, got ${String(position)}`);

@@ -71,9 +71,17 @@ export class ResumableDownload extends HTTPResponse {
  *
  * @param begunAt - when, by `performance.now()`: `total` runs from then on
  */
-export async function beginDownload(ask: Ask, plan: DownloadPlan, begunAt: number): Promise<ResumableDownload> {
+export async function beginDownload(
+  ask: Ask,
+  plan: DownloadPlan,
+  begunAt: number,
+): Promise<ResumableDownload> {
   const { from, signal } = plan;
-  const response = await ask(requestFields(plan, from?.position ?? 0, from?.validator ?? null), signal, false);
+  const response = await ask(
+    requestFields(plan, from?.position ?? 0, from?.validator ?? null),
+    signal,
+    false,
+  );
   const source = new DownloadSource(ask, plan, begunAt, response);
   try {
     return await source.begun();
@@ -326,7 +334,9 @@ class DownloadSource implements BodySource {
     const { status, reason, headers } = answer;
     const value = headers.get('retry-after');
     const asked = value === null ? null : retryAfterMs(value, Date.now());
-    this.#onInterrupted(this.#cutShort(`a continuation was answered with ${String(status)} ${reason}`.trimEnd()));
+    this.#onInterrupted(
+      this.#cutShort(`a continuation was answered with ${String(status)} ${reason}`.trimEnd()),
+    );
     if (asked !== null) this.#dueAt = performance.now() + asked;
     await answer.drain(DRAIN).catch(ignore);
   }
@@ -372,9 +382,12 @@ class DownloadSource implements BodySource {
     else signal?.addEventListener('abort', this.#onAbort);
     if (total === Infinity || this.#target === null) return;
     const left = this.#begunAt + total - performance.now();
-    this.#totalTimer = setTimeout(() => {
-      this.#giveUp(describe(new TimeoutError('total', 'body', total), this.#target));
-    }, Math.ceil(Math.max(0, left)));
+    this.#totalTimer = setTimeout(
+      () => {
+        this.#giveUp(describe(new TimeoutError('total', 'body', total), this.#target));
+      },
+      Math.ceil(Math.max(0, left)),
+    );
   }
 
   #finish(): void {
@@ -415,7 +428,8 @@ class DownloadSource implements BodySource {
 }
 
 function describe<T>(error: T, response: HTTPResponse | null): T {
-  if (response !== null) describeFailure(error, { method: response.method, url: response.url, phase: 'body' });
+  if (response !== null)
+    describeFailure(error, { method: response.method, url: response.url, phase: 'body' });
   return error;
 }
 

@@ -11,13 +11,19 @@ import type { PoolRequestOptions } from '../../lib/pool/pool-options.js';
 const pools = new Set<HTTPConnectionPool>();
 
 /** With short waits, unless the options say otherwise. */
-export function download(url: string, options: DownloadOptions & PoolRequestOptions = {}): Promise<ResumableDownload> {
+export function download(
+  url: string,
+  options: DownloadOptions & PoolRequestOptions = {},
+): Promise<ResumableDownload> {
   const { origin, pathname } = new URL(url);
   const pool = new HTTPConnectionPool(origin);
   pools.add(pool);
   const given = { minDelay: 1, maxDelay: 20, ...options };
   const { signal, timeout } = given;
-  const limits = typeof timeout === 'number' ? { connect: timeout, send: timeout, response: timeout, body: timeout } : timeout;
+  const limits =
+    typeof timeout === 'number'
+      ? { connect: timeout, send: timeout, response: timeout, body: timeout }
+      : timeout;
   const plan = planDownload(given, limits?.total ?? undefined);
   return beginDownload(
     (fields, asking, again) =>

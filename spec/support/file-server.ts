@@ -65,7 +65,9 @@ export class FileCheck {
     for (let at = 0; at < bytes.length;) {
       const expected = fileBytes(this.position, bytes.length - at);
       if (!expected.equals(bytes.subarray(at, at + expected.length)))
-        throw new Error(`a wrong byte within ${String(expected.length)} behind offset ${String(this.position)}`);
+        throw new Error(
+          `a wrong byte within ${String(expected.length)} behind offset ${String(this.position)}`,
+        );
       at += expected.length;
       this.position += expected.length;
     }
@@ -74,7 +76,17 @@ export class FileCheck {
 
 /** So many cuts anywhere in a file. */
 export function randomCuts(size: number, count: number, random: () => number): Cut[] {
-  const kinds: CutKind[] = ['reset', 'end', 'stall', 'reset', 'end', 'stall', 'end in head', 'reset in head', 'no answer'];
+  const kinds: CutKind[] = [
+    'reset',
+    'end',
+    'stall',
+    'reset',
+    'end',
+    'stall',
+    'end in head',
+    'reset in head',
+    'no answer',
+  ];
   const offsets = Array.from({ length: count }, () => Math.floor(random() * size)).toSorted((a, b) => a - b);
   return offsets.map((at) => ({ at, kind: kinds[Math.floor(random() * kinds.length)] as CutKind }));
 }
@@ -117,16 +129,19 @@ export async function fileServer(options: FileServerOptions): Promise<FileServer
       return;
     }
     if (position >= size && range !== null) {
-      socket.write(`HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */${String(size)}\r\nContent-Length: 3\r\n\r\nno\n`);
+      socket.write(
+        `HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */${String(size)}\r\nContent-Length: 3\r\n\r\nno\n`,
+      );
       return;
     }
     // A cut that a reset has made good before its offset was reached is over.
     while (cuts.length > 0 && (cuts[0] as Cut).at < position) cuts.shift();
     const cut = cuts.shift() ?? null;
     const framing = chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${String(size - position)}`;
-    const first = range === null
-      ? 'HTTP/1.1 200 OK\r\n'
-      : `HTTP/1.1 206 Partial Content\r\nContent-Range: bytes ${String(position)}-${String(size - 1)}/${String(size)}\r\n`;
+    const first =
+      range === null
+        ? 'HTTP/1.1 200 OK\r\n'
+        : `HTTP/1.1 206 Partial Content\r\nContent-Range: bytes ${String(position)}-${String(size - 1)}/${String(size)}\r\n`;
     void serve(socket, `${first}${framing}\r\n${fields}\r\n`, { position, size, cut, chunked });
   };
   const server = await rawServer(script);

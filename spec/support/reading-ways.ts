@@ -81,7 +81,8 @@ export const READING_WAYS: readonly ReadingWay[] = [
     name: 'a web stream',
     async read(response, take) {
       const reader = Readable.toWeb(response).getReader();
-      for (let next = await reader.read(); !next.done; next = await reader.read()) take(next.value as Uint8Array);
+      for (let next = await reader.read(); !next.done; next = await reader.read())
+        take(next.value as Uint8Array);
     },
   },
   {
