@@ -5,8 +5,10 @@
  */
 export { HTTPClient } from './client/client.js';
 export type { ClientOptions, ClientRequestOptions } from './client/client-options.js';
+export type { DownloadOptions, ResumableOptions, ResumeEvent } from './client/download-options.js';
 export type { ClientStats } from './client/pools.js';
-export { closeAll, request } from './client/shared-client.js';
+export { ResumableDownload } from './client/resumable-download.js';
+export { closeAll, request, resumable } from './client/shared-client.js';
 export { ChunkedDecoder } from './coding/chunked-decoder.js';
 export type { ChunkedDecoderOptions } from './coding/chunked-decoder.js';
 export { ChunkedEncoder } from './coding/chunked-encoder.js';

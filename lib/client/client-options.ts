@@ -26,7 +26,11 @@ const REDIRECT_NAMES = namesOf<RedirectOptions>({ redirects: true, allowDowngrad
 
 const CLIENT_OPTIONS: ReadonlySet<string> = new Set([...POOL_OPTIONS, ...REDIRECT_NAMES, 'baseURL']);
 
-const CLIENT_REQUEST_OPTIONS: ReadonlySet<string> = new Set([...POOL_REQUEST_OPTIONS, ...REDIRECT_NAMES]);
+/** The names of the options of one request. */
+export const CLIENT_REQUEST_OPTIONS: ReadonlySet<string> = new Set([
+  ...POOL_REQUEST_OPTIONS,
+  ...REDIRECT_NAMES,
+]);
 
 /** Redirects as a client's options say, for requests that say nothing. */
 export interface RedirectDefaults {

@@ -6,6 +6,8 @@
 import { HTTPException, NotConnected } from '../errors.js';
 import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
+import { resolveTimeouts } from '../options.js';
+import type { TimeLimits } from '../options.js';
 import { checkTLSOptions } from '../opening/tls-options.js';
 import type { PoolBody } from '../pool/body-maker.js';
 import { DRAIN } from '../pool/call.js';
@@ -16,10 +18,14 @@ import type { PoolRequestOptions } from '../pool/pool-options.js';
 import type { HTTPResponse } from '../response/response.js';
 import { readClientOptions, readClientRequestOptions } from './client-options.js';
 import type { ClientOptions, ClientRequestOptions, RedirectDefaults } from './client-options.js';
+import { planDownload } from './download-options.js';
+import type { ResumableOptions } from './download-options.js';
 import { Pools } from './pools.js';
 import type { ClientStats } from './pools.js';
 import { Trail } from './redirects.js';
 import type { Hop } from './redirects.js';
+import { beginDownload } from './resumable-download.js';
+import type { ResumableDownload } from './resumable-download.js';
 import { resolveBase, resolveURL } from './request-url.js';
 
 /** One call for any origin: a pool for each, made on first use. */
@@ -28,6 +34,7 @@ export class HTTPClient {
   readonly #base: URL | null;
   readonly #policy: RedirectDefaults;
   readonly #defaults: readonly string[];
+  readonly #timeouts: TimeLimits | null;
   /** Calls that may still go on to another origin. */
   readonly #following = new Set<Promise<unknown>>();
   #refusal: string | null = null;
@@ -45,6 +52,7 @@ export class HTTPClient {
     // Which of them go to which origin is decided here, since credentials do not follow a redirect.
     const { headers, ...rest } = pool;
     this.#defaults = fieldsOf(headers);
+    this.#timeouts = resolveTimeouts(rest.timeout);
     // What no pool could use is refused now; a TLS context is made once for all of them.
     const { proxy } = rest;
     void new Pool('https://localhost', { ...rest, proxy: proxy === 'env' ? null : proxy });
@@ -93,6 +101,26 @@ export class HTTPClient {
       };
       following.then(forget, forget);
       return following;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Downloads with GET what goes on after its connection was lost or stood still, in every way of reading: the rest is asked for by Range
+   * and If-Range when the reader wants more, and used once it was verified. Only where a strong ETag, or a Last-Modified at least a minute
+   * before Date, tells the file from a later one; otherwise a failure is given as it is.
+   *
+   * @param url - as for {@link request}
+   * @returns the download, once the first head has arrived; a status other than 2xx is shown as it is and never gone on with
+   * @throws ResourceChanged, BadHeader, BadEncoding when `from` cannot be gone on from; reading throws them too
+   * @throws what {@link request} throws
+   */
+  resumable(url: string | URL, options?: ResumableOptions): Promise<ResumableDownload> {
+    try {
+      const plan = planDownload(options, this.#timeouts);
+      const asked = url instanceof URL ? url.href : url;
+      return beginDownload((fields, more) => this.request('GET', asked, null, fields, more), plan);
     } catch (error) {
       return Promise.reject(error);
     }

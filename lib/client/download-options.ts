@@ -5,8 +5,10 @@
  */
 import type { HeadersInit } from '../fields/message.js';
 import { fieldsOf } from '../fields/message.js';
-import { kindOf, MAX_MS, namesOf } from '../options.js';
-import type { PoolRequestOptions } from '../pool/pool-options.js';
+import { kindOf, MAX_MS, namesOf, readOptions, resolveTimeouts } from '../options.js';
+import type { TimeLimits } from '../options.js';
+import { CLIENT_REQUEST_OPTIONS } from './client-options.js';
+import type { ClientRequestOptions } from './client-options.js';
 import { isValidator } from './continuation.js';
 
 /** What {@link DownloadOptions.onResume} is told. */
@@ -35,15 +37,20 @@ export interface DownloadOptions {
   onResume?: ((event: ResumeEvent) => void) | undefined;
 }
 
-/** Their names. */
-export const DOWNLOAD_OPTIONS: ReadonlySet<string> = namesOf<DownloadOptions>({
-  headers: true,
-  from: true,
-  attempts: true,
-  minDelay: true,
-  maxDelay: true,
-  onResume: true,
-});
+/** Options of `resumable()`: those of a request, and how the download goes on. */
+export interface ResumableOptions extends ClientRequestOptions, DownloadOptions {}
+
+const RESUMABLE_OPTIONS: ReadonlySet<string> = new Set([
+  ...CLIENT_REQUEST_OPTIONS,
+  ...namesOf<DownloadOptions>({
+    headers: true,
+    from: true,
+    attempts: true,
+    minDelay: true,
+    maxDelay: true,
+    onResume: true,
+  }),
+]);
 
 /** How a download goes on, checked and complete. */
 export interface DownloadPlan {
@@ -54,20 +61,28 @@ export interface DownloadPlan {
   readonly minDelay: number;
   readonly maxDelay: number;
   readonly onResume: ((event: ResumeEvent) => unknown) | null;
-  readonly signal: AbortSignal | undefined;
   /** Milliseconds for all of it; Infinity for no limit. */
   readonly total: number;
+  /** Of the first request. */
+  readonly first: ClientRequestOptions;
+  /** Of the others: what they may cost is counted by `attempts`, and `total` runs over all of them. */
+  readonly again: ClientRequestOptions;
 }
 
 /**
- * @param options - a copy of the caller's own members
+ * @param defaults - the client's time limits
  * @throws TypeError, RangeError for what cannot be used
  */
-export function planDownload(
-  options: Readonly<DownloadOptions & PoolRequestOptions>,
-  total: number | undefined,
-): DownloadPlan {
-  const { attempts = 10, minDelay = 200, maxDelay = 10_000, onResume = null, signal } = options;
+export function planDownload(given: ResumableOptions | undefined, defaults: TimeLimits | null): DownloadPlan {
+  const {
+    headers,
+    from,
+    attempts = 10,
+    minDelay,
+    maxDelay,
+    onResume = null,
+    ...request
+  } = readOptions(given, RESUMABLE_OPTIONS);
   if (
     typeof attempts !== 'number' ||
     !(Number.isSafeInteger(attempts) || attempts === Infinity) ||
@@ -76,15 +91,19 @@ export function planDownload(
     throw new TypeError(`attempts must be a non-negative integer, got ${String(attempts)}`);
   if (onResume !== null && typeof onResume !== 'function')
     throw new TypeError(`onResume must be a function, got ${kindOf(onResume)}`);
+  const limits = request.timeout === undefined ? defaults : resolveTimeouts(request.timeout);
+  const { total = Infinity } = limits ?? {};
+  const first = { ...request, decompress: false };
   return {
-    fields: ownFields(options.headers),
-    from: options.from === undefined ? null : checkFrom(options.from),
+    fields: ownFields(headers),
+    from: from === undefined ? null : checkFrom(from),
     attempts,
-    minDelay: checkDelay('minDelay', minDelay),
-    maxDelay: checkDelay('maxDelay', maxDelay),
+    minDelay: checkDelay('minDelay', minDelay ?? 200),
+    maxDelay: checkDelay('maxDelay', maxDelay ?? 10_000),
     onResume,
-    signal,
-    total: total === undefined || total > MAX_MS ? Infinity : total,
+    total: total > MAX_MS ? Infinity : total,
+    first,
+    again: { ...first, retries: 0, ...(total === Infinity ? {} : { timeout: { ...limits, total: null } }) },
   };
 }
 

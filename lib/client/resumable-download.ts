@@ -12,21 +12,14 @@ import type { Retries } from '../pool/retry.js';
 import type { BodySource } from '../response/body-sink.js';
 import { HTTPResponse } from '../response/response.js';
 import type { ResponseOrigin } from '../response/response.js';
+import type { ClientRequestOptions } from './client-options.js';
 import { codingOf, isInterruption, isTag, judge, refusesRanges, validatorOf } from './continuation.js';
 import type { ContentRange, Known } from './continuation.js';
 import { requestFields } from './download-options.js';
 import type { DownloadPlan } from './download-options.js';
 
-/**
- * Asks for the download, or for the rest of it.
- *
- * @param again - not for the first time: without retries, and without `total`, which runs over all requests
- */
-export type Ask = (
-  fields: [string, string][],
-  signal: AbortSignal | undefined,
-  again: boolean,
-) => Promise<HTTPResponse>;
+/** Asks for the download, or for the rest of it. */
+export type Ask = (fields: [string, string][], options: ClientRequestOptions) => Promise<HTTPResponse>;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -66,22 +59,12 @@ export class ResumableDownload extends HTTPResponse {
   }
 }
 
-/**
- * Begins a download.
- *
- * @param begunAt - when, by `performance.now()`: `total` runs from then on
- */
-export async function beginDownload(
-  ask: Ask,
-  plan: DownloadPlan,
-  begunAt: number,
-): Promise<ResumableDownload> {
-  const { from, signal } = plan;
-  const response = await ask(
-    requestFields(plan, from?.position ?? 0, from?.validator ?? null),
-    signal,
-    false,
-  );
+/** Begins a download. */
+export async function beginDownload(ask: Ask, plan: DownloadPlan): Promise<ResumableDownload> {
+  const { from } = plan;
+  const begunAt = performance.now();
+  const fields = requestFields(plan, from?.position ?? 0, from?.validator ?? null);
+  const response = await ask(fields, plan.first);
   const source = new DownloadSource(ask, plan, begunAt, response);
   try {
     return await source.begun();
@@ -172,6 +155,10 @@ class DownloadSource implements BodySource {
     if (whole) this.#finish();
     else this.#use(first);
     return target;
+  }
+
+  get #over(): boolean {
+    return this.#target === null;
   }
 
   // Of the reader.
@@ -271,17 +258,17 @@ class DownloadSource implements BodySource {
     this.#fruitless++;
     this.#report(error);
     const validator = this.validator as string;
-    if (this.#target === null) return;
+    if (this.#over) return;
     this.#asking = new AbortController();
     let answer: HTTPResponse;
     try {
       const fields = requestFields(this.#plan, this.#received, validator);
-      answer = await this.#ask(fields, this.#asking.signal, true);
+      answer = await this.#ask(fields, { ...this.#plan.again, signal: this.#asking.signal });
     } catch (failure) {
       this.#onInterrupted(failure as Error);
       return;
     }
-    if (this.#target === null) {
+    if (this.#over) {
       answer.destroy();
       return;
     }
@@ -374,7 +361,8 @@ class DownloadSource implements BodySource {
   /** From the first interruption on nobody else hears of an abort, or sees `total` run out, at all times. */
   #watch(): void {
     if (this.#onAbort !== null) return;
-    const { signal, total } = this.#plan;
+    const { total, first } = this.#plan;
+    const { signal } = first;
     this.#onAbort = () => {
       this.#giveUp(signal?.reason);
     };
@@ -418,7 +406,7 @@ class DownloadSource implements BodySource {
     clearTimeout(this.#delay);
     clearTimeout(this.#totalTimer);
     this.#wake?.();
-    if (this.#onAbort !== null) this.#plan.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onAbort !== null) this.#plan.first.signal?.removeEventListener('abort', this.#onAbort);
   }
 
   #cutShort(reason: string): IncompleteRead {

@@ -1,11 +1,13 @@
 /**
- * One client for a whole program: `request()`, and its end. It is made on first use.
+ * One client for a whole program: `request()`, `resumable()`, and its end. It is made on first use.
  */
 import type { HeadersInit } from '../fields/message.js';
 import type { PoolBody } from '../pool/body-maker.js';
 import type { HTTPResponse } from '../response/response.js';
 import { HTTPClient } from './client.js';
 import type { ClientRequestOptions } from './client-options.js';
+import type { ResumableOptions } from './download-options.js';
+import type { ResumableDownload } from './resumable-download.js';
 
 let shared: HTTPClient | null = null;
 
@@ -22,6 +24,16 @@ export function request(
   options?: ClientRequestOptions,
 ): Promise<HTTPResponse> {
   return (shared ??= new HTTPClient()).request(method, url, body, headers, options);
+}
+
+/**
+ * Begins a download that goes on after its connection was lost, on the client that the program shares. `HTTPClient.resumable` says all
+ * of it.
+ *
+ * @param url - absolute
+ */
+export function resumable(url: string | URL, options?: ResumableOptions): Promise<ResumableDownload> {
+  return (shared ??= new HTTPClient()).resumable(url, options);
 }
 
 /** Closes the pools of the shared client, as its `close()` does. The next call makes new ones. */

@@ -3,7 +3,9 @@
  *
  * The file is made of bytes that tell where they stand, so that every misplaced one is found, and costs no memory whatever its size.
  */
+import * as net from 'node:net';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { rawServer } from './raw-server.js';
 import type { RawServer, Script } from './raw-server.js';
 import { fieldOf } from './received-request.js';
@@ -114,8 +116,11 @@ export interface FileServer {
   readonly positions: number[];
 }
 
-/** Serves the file. */
-export async function fileServer(options: FileServerOptions): Promise<FileServer> {
+/** Serves the file. @param start - over TCP, unless it is another server's way */
+export async function fileServer(
+  options: FileServerOptions,
+  start: (script: Script) => Promise<RawServer> = rawServer,
+): Promise<FileServer> {
   const { size, fields = `ETag: ${ETAG}\r\n`, chunked = false, instead } = options;
   const cuts = [...(options.cuts ?? [])];
   const positions: number[] = [];
@@ -144,7 +149,7 @@ export async function fileServer(options: FileServerOptions): Promise<FileServer
         : `HTTP/1.1 206 Partial Content\r\nContent-Range: bytes ${String(position)}-${String(size - 1)}/${String(size)}\r\n`;
     void serve(socket, `${first}${framing}\r\n${fields}\r\n`, { position, size, cut, chunked });
   };
-  const server = await rawServer(script);
+  const server = await start(script);
   return { server, url: `http://127.0.0.1:${String(server.port)}/file`, cuts, positions };
 }
 
@@ -158,7 +163,7 @@ interface Piece {
 async function serve(socket: Socket, head: string, { position, size, cut, chunked }: Piece): Promise<void> {
   if (cut !== null && !/^(?:reset|end|stall)$/.test(cut.kind)) {
     if (cut.kind !== 'no answer') socket.write(head.slice(0, 4 + (cut.at % (head.length - 4))));
-    if (cut.kind === 'reset in head') socket.resetAndDestroy();
+    if (cut.kind === 'reset in head') reset(socket);
     else socket.end();
     return;
   }
@@ -175,10 +180,16 @@ async function serve(socket: Socket, head: string, { position, size, cut, chunke
   if (cut === null) {
     if (chunked) socket.write('0\r\n\r\n');
   } else if (cut.kind === 'reset') {
-    socket.resetAndDestroy();
+    reset(socket);
   } else if (cut.kind === 'end') {
     socket.end();
   }
+}
+
+/** Where the line knows no reset, it just goes: TLS has none of its own. */
+function reset(socket: Socket): void {
+  if (socket instanceof net.Socket && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
+  else socket.destroy();
 }
 
 function drained(socket: Socket): Promise<void> {

@@ -13,7 +13,7 @@ type Take = (bytes: Uint8Array) => void;
 
 export interface ReadingWay {
   readonly name: string;
-  read(response: HTTPResponse, take: Take): Promise<unknown>;
+  readonly read: (response: HTTPResponse, take: Take) => Promise<unknown>;
 }
 
 const SIZE = 100_003;
@@ -59,7 +59,7 @@ export const READING_WAYS: readonly ReadingWay[] = [
     name: "'readable'",
     read(response, take) {
       response.on('readable', () => {
-        for (let bytes = response.read(); bytes !== null; bytes = response.read()) take(bytes as Buffer);
+        for (let bytes = response.read(); bytes !== null; bytes = response.read()) take(bytes);
       });
       return finished(response);
     },
