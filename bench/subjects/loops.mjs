@@ -3,7 +3,7 @@
 import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { patternBytes } from '../body-check.mjs';
+import { BodyCheck, patternBytes } from '../body-check.mjs';
 
 /** Runs `loop(client, budget)` for all clients at once; each takes from `budget.left` until nothing is left. */
 export async function inLoops(clients, count, loop) {
@@ -21,6 +21,39 @@ export async function latencies(one, count) {
   }
   times.sort();
   return { p50: times[count >> 1], p99: times[Math.floor(count * 0.99)] };
+}
+
+/** The same of many loops at once, over all of their units. */
+export async function loopLatencies(clients, one, count) {
+  const times = new Float64Array(count);
+  let next = 0;
+  await Promise.all(
+    clients.map(async (client) => {
+      for (let i = next++; i < count; i = next++) {
+        const start = performance.now();
+        await one(client);
+        times[i] = (performance.now() - start) * 1000;
+      }
+    }),
+  );
+  times.sort();
+  return { p50: times[count >> 1], p99: times[Math.floor(count * 0.99)] };
+}
+
+/** A check for each loop of a shared pool. */
+export function bodyChecks({ connections, bytes, period }) {
+  return Array.from({ length: connections }, () => new BodyCheck(bytes, period));
+}
+
+/** URLs of many origins that are all one server's, by `lookUpLocal`. */
+export function hostURLs({ hosts, port }) {
+  return Array.from({ length: hosts }, (_, number) => `http://host-${number}.test:${port}/`);
+}
+
+/** A look-up that knows one address, so that no resolver is measured. */
+export function lookUpLocal(_name, options, done) {
+  if (options.all) done(null, [{ address: '127.0.0.1', family: 4 }]);
+  else done(null, '127.0.0.1', 4);
 }
 
 const pieces = new Map();

@@ -1,7 +1,17 @@
 // How the bench calls millrace: the published bundle, one connection per client, a new connection never needed.
 import { pathToFileURL } from 'node:url';
 import { BodyCheck } from '../body-check.mjs';
-import { bodySource, checkCount, checkSize, inLoops, latencies } from './loops.mjs';
+import {
+  bodyChecks,
+  bodySource,
+  checkCount,
+  checkSize,
+  hostURLs,
+  inLoops,
+  latencies,
+  lookUpLocal,
+  loopLatencies,
+} from './loops.mjs';
 
 async function library(options) {
   try {
@@ -129,6 +139,45 @@ export async function pool(options) {
       inLoops(checks, count, async (check, budget) => {
         while (budget.left-- > 0) {
           const response = await shared.request('GET', '/');
+          for await (const piece of response) check.piece(piece);
+          check.end();
+        }
+      }),
+  };
+}
+
+/** How long each of many loops on one pool waits for its bodies. */
+export async function poolLatency(options) {
+  const { HTTPConnectionPool } = await library(options);
+  const shared = new HTTPConnectionPool(`http://127.0.0.1:${options.port}`, {
+    maxConnections: options.connections,
+  });
+  const checks = bodyChecks(options);
+  return {
+    run: (count) =>
+      loopLatencies(
+        checks,
+        async (check) => {
+          for await (const piece of await shared.request('GET', '/')) check.piece(piece);
+          check.end();
+        },
+        count,
+      ),
+  };
+}
+
+/** One client for many origins: names that all lead to the one server. */
+export async function hosts(options) {
+  const { HTTPClient } = await library(options);
+  const client = new HTTPClient({ lookup: lookUpLocal });
+  const urls = hostURLs(options);
+  const checks = bodyChecks(options);
+  let next = 0;
+  return {
+    run: (count) =>
+      inLoops(checks, count, async (check, budget) => {
+        while (budget.left-- > 0) {
+          const response = await client.request('GET', urls[next++ % urls.length]);
           for await (const piece of response) check.piece(piece);
           check.end();
         }

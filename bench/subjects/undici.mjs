@@ -2,8 +2,17 @@
 // timeouts, and `request` with `for await` unless the workload says otherwise; `dispatch` gets the handler with
 // raw headers, which it passes on without any conversion. `Pool` only where a pool is compared.
 import { BodyCheck } from '../body-check.mjs';
-import { Client, Pool } from 'undici';
-import { bodySource, checkCount, inLoops, latencies } from './loops.mjs';
+import { Agent, Client, Pool, request } from 'undici';
+import {
+  bodyChecks,
+  bodySource,
+  checkCount,
+  hostURLs,
+  inLoops,
+  latencies,
+  lookUpLocal,
+  loopLatencies,
+} from './loops.mjs';
 
 const scheme = (options) => (options.ca ? 'https' : 'http');
 const origin = (options) => `${scheme(options)}://127.0.0.1:${options.port}`;
@@ -73,6 +82,33 @@ export function pool(options) {
     check: new BodyCheck(options.bytes, options.period),
   }));
   return { run: (count) => inLoops(all, count, getLoop) };
+}
+
+/** How long each of many loops on one pool waits for its bodies. */
+export function poolLatency(options) {
+  const shared = new Pool(origin(options), { ...settings(options), connections: options.connections });
+  return {
+    run: (count) =>
+      loopLatencies(bodyChecks(options), (check) => getOnce({ client: shared, check }, '/'), count),
+  };
+}
+
+/** One agent for many origins: names that all lead to the one server. */
+export function hosts(options) {
+  const dispatcher = new Agent({ ...settings(options), connect: { lookup: lookUpLocal } });
+  const urls = hostURLs(options);
+  const checks = bodyChecks(options);
+  let next = 0;
+  return {
+    run: (count) =>
+      inLoops(checks, count, async (check, budget) => {
+        while (budget.left-- > 0) {
+          const { body } = await request(urls[next++ % urls.length], { dispatcher });
+          for await (const piece of body) check.piece(piece);
+          check.end();
+        }
+      }),
+  };
 }
 
 /** One handler per connection, used again for each of its requests. */
