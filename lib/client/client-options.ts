@@ -54,7 +54,8 @@ export function readClientOptions(options: ClientOptions | undefined): ReadClien
 /** The options of one request, apart. */
 export interface ReadRequestOptions {
   readonly policy: RedirectDefaults;
-  readonly pool: PoolRequestOptions;
+  /** Absent where there are none. */
+  readonly pool: PoolRequestOptions | undefined;
 }
 
 /** @throws TypeError, RangeError for an unknown name or what cannot be used */
@@ -62,7 +63,7 @@ export function readClientRequestOptions(
   options: ClientRequestOptions | undefined,
   defaults: RedirectDefaults,
 ): ReadRequestOptions {
-  if (options === undefined) return { policy: defaults, pool: {} };
+  if (options === undefined) return { policy: defaults, pool: undefined };
   const given = readOptions(options, CLIENT_REQUEST_OPTIONS);
   const { redirects = defaults.redirects, allowDowngrade = defaults.allowDowngrade, ...pool } = given;
   return { policy: checkPolicy(redirects, allowDowngrade), pool };

@@ -152,7 +152,7 @@ export class HTTPClient {
   #call(
     { method, url, fields }: Hop,
     body: PoolBody | null | undefined,
-    options: PoolRequestOptions,
+    options: PoolRequestOptions | undefined,
     begunAt?: number,
     redirectedFrom?: readonly string[],
   ): Call {
@@ -172,7 +172,7 @@ export class HTTPClient {
     first: Hop,
     firstCall: Call,
     body: PoolBody | null | undefined,
-    given: PoolRequestOptions,
+    given: PoolRequestOptions | undefined,
     policy: RedirectDefaults,
   ): Promise<HTTPResponse> {
     const begunAt = performance.now();
@@ -185,7 +185,7 @@ export class HTTPClient {
       try {
         response = await call.start();
       } catch (error) {
-        nameHop(error, trail.urls, given.signal);
+        nameHop(error, trail.urls, given?.signal);
         throw error;
       }
       if (!trail.leadsOn(response.status)) return response;
@@ -200,7 +200,7 @@ export class HTTPClient {
         throw Object.assign(error as Error, { method: hop.method, url: hop.url.href });
       }
       await drained;
-      if (hop.keepsBody && !next.keepsBody) {
+      if (hop.keepsBody && !next.keepsBody && options !== undefined) {
         const { trailers: _, encodeChunked: __, ...rest } = options;
         options = rest;
       }

@@ -25,6 +25,7 @@ import { LinkHold } from './link-hold.js';
 import type { Dial, LinkSource, LinkUser } from './link-source.js';
 import { ExchangeRecord } from './record.js';
 import { Receiving } from './receiving.js';
+import type { HeadWaiter } from './receiving.js';
 import { Sending } from './sending.js';
 import type { SendingOwner } from './sending.js';
 import { SignalWatch } from './signal-watch.js';
@@ -133,6 +134,12 @@ export class Exchange
     // Whoever asks for the response hears of a failed request here.
     if (this.sending.pending) this.sent.catch(ignore);
     return this.receiving.head();
+  }
+
+  /** The same as {@link head} for an owner that needs no promise. To be called before it begins. */
+  tellHead(waiter: HeadWaiter): void {
+    this.sent.catch(ignore);
+    this.receiving.tellHead(waiter);
   }
 
   /** The link that it runs on. */

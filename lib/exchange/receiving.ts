@@ -18,9 +18,10 @@ import type { Trace } from '../trace.js';
 import { DroppableBody } from './dropped-response.js';
 import type { Droppable } from './dropped-response.js';
 
-interface HeadWaiter {
-  resolve: (response: HTTPResponse) => void;
-  reject: (error: unknown) => void;
+/** Who waits for the head of the final response: told once, of one of the two. */
+export interface HeadWaiter {
+  resolve(response: HTTPResponse): void;
+  reject(error: unknown): void;
 }
 
 export class Receiving {
@@ -73,6 +74,12 @@ export class Receiving {
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
     });
+  }
+
+  /** The same for an owner that needs no promise. To be called before the exchange begins. */
+  tellHead(waiter: HeadWaiter): void {
+    this.claimed = true;
+    this.#waiter = waiter;
   }
 
   /**

@@ -27,6 +27,7 @@ export function withoutUserInfo(url: URL): URL {
 
 /** The same for text that may be no URL: whatever stands before an `@` in front of the first `/` is left out. */
 export function hideUserInfo(text: string): string {
+  if (!text.includes('@')) return text;
   return text.replace(/^([a-z][a-z0-9+.-]*:)?([/\\]*)[^/?#\\]*@/i, '$1$2');
 }
 

@@ -47,7 +47,8 @@ export interface CallPlan {
   /** The URL as errors, events and the response show it. */
   readonly shownURL: string;
   readonly body: PoolBody | null | undefined;
-  readonly options: RequestOptions;
+  /** Absent where there are none. */
+  readonly options: RequestOptions | undefined;
   readonly timeouts: TimeLimits | null;
   readonly retries: Retries;
   readonly acquireTimeout: number | undefined;
@@ -101,7 +102,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      const { signal } = this.#plan.options;
+      const signal = this.#plan.options?.signal;
       if (signal?.aborted === true) this.fail(signal.reason);
       else this.#owner.take(this, false);
     });
@@ -159,7 +160,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     const { draft, shownURL, options } = this.#plan;
     const { settings } = this.#owner;
     try {
-      const plan = planRequest({ ...draft }, body, options, settings.planning, false);
+      const plan = planRequest(draft, body, options, settings.planning, false);
       plan.url = shownURL;
       return plan;
     } catch (error) {
@@ -221,14 +222,17 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     exchange.redirectedFrom = this.#plan.redirectedFrom;
     this.#exchange = exchange;
     slot.user = exchange;
-    exchange.head().then(
-      (response) => {
+    exchange.tellHead({
+      resolve: (response) => {
         this.#onResponse(response);
       },
-      (error: unknown) => {
-        this.#onFailure(exchange, error);
+      reject: (error) => {
+        // Not in the middle of what has failed.
+        queueMicrotask(() => {
+          this.#onFailure(exchange, error);
+        });
       },
-    );
+    });
     exchange.begin();
   }
 
@@ -259,7 +263,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
       return;
     }
     const ofPeer = exchange.linkFailure === error || exchange.failedToOpen(error);
-    const ofClock = error instanceof TimeoutError && error !== this.#plan.options.signal?.reason;
+    const ofClock = error instanceof TimeoutError && error !== this.#plan.options?.signal?.reason;
     const { retries } = this.#plan;
     const transient = (ofPeer || ofClock) && isTransient(error, exchange.failedToOpen(error), retries);
     if (transient && this.#attempts.mayGoOn(this.#body.kind)) {
@@ -270,7 +274,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     } else {
       this.#attempts.note({ error: error instanceof Error ? error : null, status: null, delay: 0 });
     }
-    if (ofPeer || (error instanceof HTTPException && error !== this.#plan.options.signal?.reason))
+    if (ofPeer || (error instanceof HTTPException && error !== this.#plan.options?.signal?.reason))
       attachTo(error, 'attempts', this.#attempts.list);
     this.fail(error);
   }
@@ -333,7 +337,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
   /** Watches the clock and the signal while no exchange does. */
   #watch(ms: number, onTime: () => void): void {
     if (ms <= MAX_MS) this.#timer = setTimeout(onTime, Math.max(0, Math.ceil(ms)));
-    const { signal } = this.#plan.options;
+    const signal = this.#plan.options?.signal;
     if (signal === undefined) return;
     this.#onAbort = () => {
       const slot = this.#slot;
@@ -347,7 +351,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#onAbort === null) return;
-    this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#plan.options?.signal?.removeEventListener('abort', this.#onAbort);
     this.#onAbort = null;
   }
 

@@ -63,7 +63,7 @@ export class HTTPConnectionPool {
           shownURL: typeof url === 'string' ? hideUserInfo(url) : url,
           body,
           fields: fieldsOf(headers),
-          options: readOptions(options, POOL_REQUEST_OPTIONS),
+          options: options === undefined ? undefined : readOptions(options, POOL_REQUEST_OPTIONS),
         })
         .start();
     } catch (error) {

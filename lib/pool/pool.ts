@@ -8,6 +8,7 @@
 import { LimitExceeded, NotConnected } from '../errors.js';
 import { proxyFor } from '../opening/proxies.js';
 import { resolveTimeouts } from '../options.js';
+import type { RequestOptions } from '../request/request-options.js';
 import { turnTime } from '../timing.js';
 import { describedUnsent } from '../request/plan.js';
 import type { PoolBody } from './body-maker.js';
@@ -51,7 +52,8 @@ export interface PoolRequest {
   body: PoolBody | null | undefined;
   /** Checked: `[name, value, …]`. The pool's defaults are added to them. */
   fields: string[];
-  options: Readonly<PoolRequestOptions>;
+  /** Absent where there are none. */
+  options: Readonly<PoolRequestOptions> | undefined;
   /** When it began, by `performance.now()`, if that was before. */
   begunAt?: number | undefined;
   /** The URLs that have led here. */
@@ -122,10 +124,19 @@ export class Pool implements SlotOwner, CallOwner {
       const refused = new NotConnected(this.#refusal.message);
       throw describedUnsent(refused, { ...draft, url: shownURL });
     }
-    const { retries, decompress = this.settings.decompress, acquireTimeout, ...rest } = options;
     const { settings } = this;
-    if (checkFlag('decompress', decompress)) askForCodings(draft.fields);
-    const timeouts = rest.timeout === undefined ? this.reach.defaultTimeouts : resolveTimeouts(rest.timeout);
+    let { decompress, retries, acquireTimeout } = settings;
+    let timeouts = this.reach.defaultTimeouts;
+    let rest: RequestOptions | undefined;
+    if (options !== undefined) {
+      const { retries: own, decompress: undo, acquireTimeout: patience, ...others } = options;
+      rest = others;
+      if (own !== undefined) retries = resolveRetries(own);
+      if (undo !== undefined) decompress = checkFlag('decompress', undo);
+      if (patience !== undefined) acquireTimeout = resolveAcquireTimeout(patience);
+      if (others.timeout !== undefined) timeouts = resolveTimeouts(others.timeout);
+    }
+    if (decompress) askForCodings(draft.fields);
     const call = new Call(
       {
         draft,
@@ -133,9 +144,8 @@ export class Pool implements SlotOwner, CallOwner {
         body,
         options: rest,
         timeouts,
-        retries: retries === undefined ? settings.retries : resolveRetries(retries),
-        acquireTimeout:
-          acquireTimeout === undefined ? settings.acquireTimeout : resolveAcquireTimeout(acquireTimeout),
+        retries,
+        acquireTimeout,
         // A time limit is exact; when it began is told by the turn.
         redirectedFrom,
         decompress,

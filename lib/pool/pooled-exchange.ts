@@ -42,7 +42,7 @@ export class PooledExchange extends Exchange {
   }
 
   override onHead(head: ResponseHead, framing: Framing): BodySink {
-    this.keepAliveMs = keepAliveOf(head.fields);
+    this.keepAliveMs = keepAliveOf(head);
     return super.onHead(head, framing);
   }
 
@@ -58,13 +58,24 @@ export class PooledExchange extends Exchange {
   }
 }
 
+const TIMEOUT = /(?:^|[,;\s])timeout\s*=\s*"?([0-9]+)/i;
+const FIELD = /\nkeep-alive:([^\r]*)/i;
+
 /** `Keep-Alive: timeout=n`: n seconds, less one for the way there and back. */
-function keepAliveOf(fields: readonly string[]): number {
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] ?? '';
-    if (name.length !== 10 || name.toLowerCase() !== 'keep-alive') continue;
-    const match = /(?:^|[,;\s])timeout\s*=\s*"?([0-9]+)/i.exec(fields[i + 1] ?? '');
-    if (match !== null) return Math.max(0, Number(match[1]) * 1000 - 1000);
+function keepAliveOf(head: ResponseHead): number {
+  const value = keepAliveField(head);
+  const match = value === null ? null : TIMEOUT.exec(value);
+  return match === null ? Infinity : Math.max(0, Number(match[1]) * 1000 - 1000);
+}
+
+/** Asked of each response, so that the fields of most are not made into strings for it. */
+function keepAliveField(head: ResponseHead): string | null {
+  const { text } = head;
+  if (text !== undefined) {
+    if (!text.includes('eep-') && !text.includes('EEP-')) return null;
+    return FIELD.exec(text)?.[1] ?? null;
   }
-  return Infinity;
+  const { fields } = head;
+  const at = fields.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'keep-alive');
+  return at === -1 ? null : (fields[at + 1] ?? null);
 }

@@ -26,7 +26,7 @@ export class PlainHead implements StatusLine {
   /** What the fields say about framing. */
   readonly framing: Readonly<FramingFields>;
   /** The head as it came, to the end of the blank line: a character an octet. */
-  readonly #text: string;
+  readonly text: string;
   #fields: string[] | null = null;
 
   constructor(line: StatusLine, text: string, framing: Readonly<FramingFields>) {
@@ -34,17 +34,17 @@ export class PlainHead implements StatusLine {
     this.status = line.status;
     this.reason = line.reason;
     this.framing = framing;
-    this.#text = text;
+    this.text = text;
   }
 
   /** How long the head was. */
   get bytes(): number {
-    return this.#text.length;
+    return this.text.length;
   }
 
   /** `[name, value, name, value, …]` in the order received: the same array each time. */
   get fields(): string[] {
-    return (this.#fields ??= splitFields(this.#text));
+    return (this.#fields ??= splitFields(this.text));
   }
 }
 

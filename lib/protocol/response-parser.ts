@@ -19,6 +19,8 @@ import { LengthReader, UntilCloseReader } from './plain-body.js';
 export interface ResponseHead extends StatusLine {
   /** `[name, value, name, value, …]` in the order received. */
   readonly fields: string[];
+  /** The head as it came, where it is at hand: to look for one field costs less than to make strings of all. */
+  readonly text?: string;
 }
 
 /** Takes what the parser finds, in order: any number of interim heads, one head, pieces of body, one end. */
