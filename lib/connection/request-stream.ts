@@ -6,6 +6,7 @@
  */
 import { Duplex } from 'node:stream';
 import type { DuplexOptions, Readable } from 'node:stream';
+import { prematureClose } from '../request/source.js';
 import type { HTTPResponse } from '../response/response.js';
 
 type Done = (error?: Error | null) => void;
@@ -58,6 +59,8 @@ export class RequestStream extends Duplex {
   #answer: HTTPResponse | null = null;
   #reading = false;
   #wanted = false;
+  /** Everything was pushed, the end too, which the reader has not reached yet. */
+  #pushedAll = false;
   #written: Written | null = null;
   /** The upload waits for a piece. */
   #asked: ((piece: Piece) => void) | null = null;
@@ -172,7 +175,7 @@ export class RequestStream extends Duplex {
     for (const source of piped) source.unpipe(this);
     // Behind the response: a pipeline that loses its source at once would tear down the sink as well.
     if (piped.length > 0)
-      this.once('close', () => destroyAll(piped)).once('end', () => this.#whenSunk(() => destroyAll(piped)));
+      this.once('close', () => giveUp(piped)).once('end', () => this.#whenSunk(() => giveUp(piped)));
     process.nextTick(() => {
       this.#settleHanded();
       written?.done();
@@ -238,6 +241,7 @@ export class RequestStream extends Duplex {
       if (!this.push(bytes)) response.pause();
     });
     response.on('end', () => {
+      this.#pushedAll = true;
       this.push(null);
     });
   }
@@ -255,8 +259,9 @@ export class RequestStream extends Duplex {
     this.#written = null;
     this.#handed = null;
     written?.done(error);
-    // A stream that nobody listens to must not end the process: the failure is that of `response` too.
-    callback(error);
+    // A pipeline waits for the end of a stream that has it in its buffer, for ever once that is merely closed.
+    const stuck = error === null && this.#pushedAll && !this.readableEnded && this.listenerCount('error') > 0;
+    callback(stuck ? destroyedError() : error);
   }
 }
 
@@ -266,6 +271,11 @@ function destroyedError(): Error {
   return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' });
 }
 
-function destroyAll(sources: readonly Readable[]): void {
-  for (const source of sources) source.destroy();
+/**
+ * Nothing of these is wanted any more. With an error where somebody listens for one: a pipeline whose source had given all, but not said
+ * so yet, waits for that word for ever when the source is merely closed.
+ */
+function giveUp(sources: readonly Readable[]): void {
+  for (const source of sources)
+    source.destroy(source.listenerCount('error') > 0 ? prematureClose() : undefined);
 }

@@ -94,6 +94,21 @@ for (const way of [TCP, TLS, TUNNEL]) {
       expect(watch.cancelled).to.equal(true);
     });
 
+    it('settles a pipeline whose source had given all when the server refused', async () => {
+      const server = await way.serve(refuse, { atHead: true });
+      for (let i = 0; i < 20; i++) {
+        const conn = await way.connect(server);
+        const sink = new Collector();
+        const source = new PassThrough();
+        const stream = conn.stream('PUT', '/');
+        const ended = pipeline(source, stream, sink).catch((error: unknown) => error);
+        await stream.response;
+        source.end('all that there is');
+        await ended;
+        expect(sink.bytes.equals(REFUSAL)).to.equal(true);
+      }
+    });
+
     it('lets one who writes by hand go on behind a refusal, and sends none of it', async () => {
       const server = await way.serve(refuse, { atHead: true });
       const conn = await way.connect(server);
