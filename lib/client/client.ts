@@ -3,12 +3,13 @@
  *
  * A call is one request to the pool of its origin; with redirects, one after the other. It opens nothing and parses nothing but URLs.
  */
-import { HTTPException, NotConnected } from '../errors.js';
+import { NotConnected } from '../errors.js';
 import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
 import { resolveTimeouts } from '../options.js';
 import type { TimeLimits } from '../options.js';
 import { checkTLSOptions } from '../opening/tls-options.js';
+import { addToMessage } from '../pool/attempts.js';
 import type { PoolBody } from '../pool/body-maker.js';
 import { DRAIN } from '../pool/call.js';
 import type { Call } from '../pool/call.js';
@@ -211,14 +212,10 @@ export class HTTPClient {
   }
 }
 
-/** Says in an error of ours behind how many redirects it happened. */
+/** Says in an error of ours which redirects have led to it. */
 function nameHop(error: unknown, urls: readonly string[], signal: AbortSignal | undefined): void {
-  if (urls.length < 2 || !(error instanceof HTTPException) || error === signal?.reason) return;
-  try {
-    error.message += ` (redirected from ${urls.slice(0, -1).join(', ')})`;
-  } catch {
-    // It says what it wants to say.
-  }
+  if (urls.length > 1 && error !== signal?.reason)
+    addToMessage(error, `redirected from ${urls.slice(0, -1).join(', ')}`);
 }
 
 function hasAuthorization(fields: readonly string[]): boolean {

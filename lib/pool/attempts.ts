@@ -2,6 +2,7 @@
  * The attempts of one call: what they came to, whether there may be another, and after how long. It makes none itself.
  */
 import { CHANNELS } from '../channels.js';
+import { attachTo, HTTPException } from '../errors.js';
 import type { HTTPResponse } from '../response/response.js';
 import type { BodyKind } from './resend.js';
 import { backoffMs, retryAfterMs } from './retry.js';
@@ -50,6 +51,13 @@ export class Attempts {
     return noted;
   }
 
+  /** The last attempt has failed: the error has all of them, and says so. Not for an error of the caller's. */
+  describe(error: Error): void {
+    const { list } = this;
+    attachTo(error, 'attempts', list);
+    if (list.length > 1) addToMessage(error, `attempt ${String(list.length)}`);
+  }
+
   /**
    * Tells the caller of an attempt that another one is to follow.
    *
@@ -75,5 +83,15 @@ export class Attempts {
 
   get #made(): number {
     return this.#list?.length ?? 0;
+  }
+}
+
+/** Says more in an exception of ours, behind what it says. */
+export function addToMessage(error: unknown, text: string): void {
+  if (!(error instanceof HTTPException)) return;
+  try {
+    error.message += ` (${text})`;
+  } catch {
+    // A subclass may have made it read-only. It says what it wants to say.
   }
 }

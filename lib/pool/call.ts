@@ -4,7 +4,7 @@
  * It settles once. What may be sent again is decided by the tables in `resend.ts` and `retry.ts`; which connection it gets, by the pool.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { attachTo, HTTPException, TimeoutError } from '../errors.js';
+import { HTTPException, TimeoutError } from '../errors.js';
 import { MAX_MS } from '../options.js';
 import type { TimeLimits } from '../options.js';
 import type { RequestBody } from '../request/body.js';
@@ -127,7 +127,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     const { acquireTimeout = Infinity } = this.#plan;
     const totalLeft = this.#totalLeftMs();
     this.#watch(Math.min(acquireTimeout, totalLeft), () => {
-      this.fail(acquireTimeout <= totalLeft ? this.#acquireError(acquireTimeout) : this.#totalError());
+      this.#failOf(acquireTimeout <= totalLeft ? this.#acquireError(acquireTimeout) : this.#totalError());
     });
   }
 
@@ -275,7 +275,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
       this.#attempts.note({ error: error instanceof Error ? error : null, status: null, delay: 0 });
     }
     if (ofPeer || (error instanceof HTTPException && error !== this.#plan.options?.signal?.reason))
-      attachTo(error, 'attempts', this.#attempts.list);
+      this.#attempts.describe(error as Error);
     this.fail(error);
   }
 
@@ -297,7 +297,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     };
     this.#watch(Math.min(delay, totalLeft), () => {
       if (totalLeft < delay) {
-        this.fail(this.#totalError());
+        this.#failOf(this.#totalError());
         return;
       }
       this.#unwatch();
@@ -332,6 +332,13 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     this.#exchange = null;
     this.#slot = null;
     this.#owner.onSettled(this);
+  }
+
+  /** A clock of its own has run out, between two attempts or before the first. */
+  #failOf(error: TimeoutError): void {
+    this.#attempts.note({ error, status: null, delay: 0 });
+    this.#attempts.describe(error);
+    this.fail(error);
   }
 
   /** Watches the clock and the signal while no exchange does. */

@@ -72,7 +72,8 @@ export class IdleSlots {
   }
 
   #expire(): void {
-    this.#disarm();
+    this.#timer = null;
+    this.#armedFor = Infinity;
     const now = performance.now();
     let next = Infinity;
     for (const slot of this.#chain) {

@@ -43,7 +43,10 @@ export class PooledExchange extends Exchange {
 
   override onHead(head: ResponseHead, framing: Framing): BodySink {
     this.keepAliveMs = keepAliveOf(head);
-    return super.onHead(head, framing);
+    const sink = super.onHead(head, framing);
+    // A pool has nobody to hand a connection over to on which HTTP is over.
+    if (framing.kind === 'switch') this.end('the peer will close');
+    return sink;
   }
 
   override onFailure(error: Error): void {

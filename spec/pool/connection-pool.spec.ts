@@ -2,6 +2,7 @@
  * A pool as its callers see it: who gets which connection and when, what the counts say, and how it ends.
  */
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { expect } from 'chai';
@@ -510,6 +511,52 @@ describe('the requests of a pool', () => {
       reason,
     );
   });
+});
+
+describe('what is not for a pool', () => {
+  for (const [name, reply, method] of [
+    ['a 101', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nbytes', 'GET'],
+    ['a 2xx to CONNECT', 'HTTP/1.1 200 OK\r\n\r\nbytes', 'CONNECT'],
+  ] as const) {
+    it(`ends with its head: ${name}, whose connection is closed`, async () => {
+      const server = await rawServer(answer(reply));
+      const pool = TCP.pool(server);
+      const response = await pool.request(method, '/', null, { Upgrade: 'x', Connection: 'Upgrade' });
+      expect(response.status).to.be.oneOf([101, 200]);
+      expect(pool.stats).to.deep.equal({ open: 0, busy: 0, idle: 0, waiting: 0 });
+      response.destroy();
+      await server.peer().closed;
+      await pool.close();
+    });
+  }
+
+  it('a stream that fails while its request waits rejects that request, and nothing else', async () => {
+    const pool = TCP.pool(await rawServer(() => undefined), { maxConnections: 1 });
+    void pool.request('GET', '/').catch(() => undefined);
+    const own = new Error('no more');
+    const source = new Readable({ read: () => undefined });
+    const failed = rejection(pool.request('PUT', '/waiting', source));
+    expect(pool.stats.waiting).to.equal(1);
+    source.destroy(own);
+    expect(await failed).to.equal(own);
+    expect(pool.stats.waiting).to.equal(0);
+  });
+
+  for (const [name, end] of [
+    ['aborted', (_pool: HTTPConnectionPool, abort: () => void) => abort()],
+    ['destroyed', (pool: HTTPConnectionPool) => pool.destroy()],
+  ] as const) {
+    it(`a source is told when its request was ${name} before it was sent`, async () => {
+      const pool = TCP.pool(await rawServer(() => undefined), { maxConnections: 1 });
+      void pool.request('GET', '/').catch(() => undefined);
+      const source = new Readable({ read: () => undefined });
+      const controller = new AbortController();
+      const failed = rejection(pool.request('PUT', '/', source, {}, { signal: controller.signal }));
+      end(pool, () => controller.abort());
+      await failed;
+      expect(source.destroyed).to.equal(true);
+    });
+  }
 });
 
 describe('what a pool refuses', () => {

@@ -106,6 +106,7 @@ describe('a retry', () => {
     expect(error.attempts[0]?.delay).to.be.within(0.5, 2);
     expect(error.attempts[2]?.delay).to.equal(0);
     expect(Object.keys(error)).not.to.include('attempts');
+    expect(error.message).to.match(/\(attempt 3\)$/);
   });
 
   it('follows on a refused connection, and a server that is there by then is reached', async () => {
