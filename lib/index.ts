@@ -8,7 +8,7 @@ export type { ClientOptions, ClientRequestOptions } from './client/client-option
 export type { DownloadOptions, ResumableOptions, ResumeEvent } from './client/download-options.js';
 export type { ClientStats } from './client/pools.js';
 export { ResumableDownload } from './client/resumable-download.js';
-export { closeAll, request, resumable } from './client/shared-client.js';
+export { closeAll, request, resumable, stream } from './client/shared-client.js';
 export { ChunkedDecoder } from './coding/chunked-decoder.js';
 export type { ChunkedDecoderOptions } from './coding/chunked-decoder.js';
 export { ChunkedEncoder } from './coding/chunked-encoder.js';

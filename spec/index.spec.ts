@@ -116,6 +116,7 @@ const OTHERS = [
   'parseHeaders',
   'request',
   'resumable',
+  'stream',
   'toResponse',
   'HTTP_PORT',
   'HTTPS_PORT',

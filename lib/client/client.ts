@@ -3,10 +3,11 @@
  *
  * A call is one request to the pool of its origin; with redirects, one after the other. It opens nothing and parses nothing but URLs.
  */
+import { RequestStream } from '../connection/request-stream.js';
 import { NotConnected } from '../errors.js';
 import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
-import { resolveTimeouts } from '../options.js';
+import { readOptions, resolveTimeouts } from '../options.js';
 import type { TimeLimits } from '../options.js';
 import { checkTLSOptions } from '../opening/tls-options.js';
 import { addToMessage } from '../pool/attempts.js';
@@ -17,7 +18,7 @@ import { withDefaults } from '../pool/default-fields.js';
 import { Pool } from '../pool/pool.js';
 import type { PoolRequestOptions } from '../pool/pool-options.js';
 import type { HTTPResponse } from '../response/response.js';
-import { readClientOptions, readClientRequestOptions } from './client-options.js';
+import { CLIENT_REQUEST_OPTIONS, readClientOptions, readClientRequestOptions } from './client-options.js';
 import type { ClientOptions, ClientRequestOptions, RedirectDefaults } from './client-options.js';
 import { planDownload } from './download-options.js';
 import type { ResumableOptions } from './download-options.js';
@@ -86,25 +87,31 @@ export class HTTPClient {
     options?: ClientRequestOptions,
   ): Promise<HTTPResponse> {
     try {
-      const { policy, pool } = readClientRequestOptions(options, this.#policy);
-      const resolved = resolveURL(url, this.#base);
-      if (this.#refusal !== null) throw new NotConnected(this.#refusal);
-      const fields = withDefaults(this.#defaults, fieldsOf(headers));
-      if (resolved.authorization !== null && !hasAuthorization(fields))
-        fields.push('Authorization', resolved.authorization);
-      const hop: Hop = { method, url: resolved.url, fields, keepsBody: body !== null && body !== undefined };
-      if (policy.redirects === 0) return this.#call(hop, body, pool).start();
-      // The first request is refused at once where it is bad.
-      const following = this.#follow(hop, this.#call(hop, body, pool), body, pool, policy);
-      this.#following.add(following);
-      const forget = (): void => {
-        this.#following.delete(following);
-      };
-      following.then(forget, forget);
-      return following;
+      return this.#send(method, url, body, headers, options);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * A request as a Duplex: what is written is the body, what is read is the response's body. A body that was written can not be sent
+   * again: neither for a retry nor for a redirect that keeps it.
+   *
+   * @throws what {@link request} refuses, at once; what fails later destroys the stream
+   */
+  stream(
+    method: string,
+    url: string | URL,
+    headers?: HeadersInit,
+    options?: ClientRequestOptions,
+  ): RequestStream {
+    const { signal } = readOptions(options, CLIENT_REQUEST_OPTIONS);
+    return new RequestStream(
+      method,
+      (body, ended) =>
+        this.#send(method, url, body as PoolBody | null, headers, { ...options, signal: ended }),
+      signal,
+    );
   }
 
   /**
@@ -148,6 +155,32 @@ export class HTTPClient {
   /** The same as {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @throws what is wrong, at once */
+  #send(
+    method: string,
+    url: string | URL,
+    body: PoolBody | null | undefined,
+    headers: HeadersInit | undefined,
+    options: ClientRequestOptions | undefined,
+  ): Promise<HTTPResponse> {
+    const { policy, pool } = readClientRequestOptions(options, this.#policy);
+    const resolved = resolveURL(url, this.#base);
+    if (this.#refusal !== null) throw new NotConnected(this.#refusal);
+    const fields = withDefaults(this.#defaults, fieldsOf(headers));
+    if (resolved.authorization !== null && !hasAuthorization(fields))
+      fields.push('Authorization', resolved.authorization);
+    const hop: Hop = { method, url: resolved.url, fields, keepsBody: body !== null && body !== undefined };
+    if (policy.redirects === 0) return this.#call(hop, body, pool).start();
+    // The first request is refused at once where it is bad.
+    const following = this.#follow(hop, this.#call(hop, body, pool), body, pool, policy);
+    this.#following.add(following);
+    const forget = (): void => {
+      this.#following.delete(following);
+    };
+    following.then(forget, forget);
+    return following;
   }
 
   #call(

@@ -1,6 +1,7 @@
 /**
- * One client for a whole program: `request()`, `resumable()`, and its end. It is made on first use.
+ * One client for a whole program: `request()`, `stream()`, `resumable()`, and its end. It is made on first use.
  */
+import type { RequestStream } from '../connection/request-stream.js';
 import type { HeadersInit } from '../fields/message.js';
 import type { PoolBody } from '../pool/body-maker.js';
 import type { HTTPResponse } from '../response/response.js';
@@ -24,6 +25,20 @@ export function request(
   options?: ClientRequestOptions,
 ): Promise<HTTPResponse> {
   return (shared ??= new HTTPClient()).request(method, url, body, headers, options);
+}
+
+/**
+ * A request as a Duplex, on the client that the program shares. `HTTPClient.stream` says all of it.
+ *
+ * @param url - absolute
+ */
+export function stream(
+  method: string,
+  url: string | URL,
+  headers?: HeadersInit,
+  options?: ClientRequestOptions,
+): RequestStream {
+  return (shared ??= new HTTPClient()).stream(method, url, headers, options);
 }
 
 /**

@@ -127,8 +127,6 @@ export class HTTPConnection extends Endpoint {
     this.#check('request');
     const draft = this.#draftOf(method, url, fieldsOf(headers));
     const { signal, ...others } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new TypeError('signal must be an AbortSignal');
     return new RequestStream(
       method,
       (body, ended) => {

@@ -83,6 +83,8 @@ export class RequestStream extends Duplex {
     });
     this.on('pipe', (source: Readable) => this.#piped.add(source));
     this.on('unpipe', (source: Readable) => this.#piped.delete(source));
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TypeError('signal must be an AbortSignal');
     this.#signal = signal;
     if (signal?.aborted === true) {
       this.#controller.abort(signal.reason);

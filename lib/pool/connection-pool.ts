@@ -1,6 +1,7 @@
 /**
  * `HTTPConnectionPool`: many connections to one origin, as callers see them. What happens in it, `Pool` decides.
  */
+import { RequestStream } from '../connection/request-stream.js';
 import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
 import { hideUserInfo } from '../opening/user-info.js';
@@ -56,19 +57,26 @@ export class HTTPConnectionPool {
     options?: PoolRequestOptions,
   ): Promise<HTTPResponse> {
     try {
-      return this.#pool
-        .call({
-          method,
-          url,
-          shownURL: typeof url === 'string' ? hideUserInfo(url) : url,
-          body,
-          fields: fieldsOf(headers),
-          options: options === undefined ? undefined : readOptions(options, POOL_REQUEST_OPTIONS),
-        })
-        .start();
+      return this.#send(method, url, body, headers, options);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * A request as a Duplex: what is written is the body, what is read is the response's body. A body that was written can not be sent
+   * again.
+   *
+   * @throws what {@link request} refuses, at once; what fails later destroys the stream
+   */
+  stream(method: string, url: string, headers?: HeadersInit, options?: PoolRequestOptions): RequestStream {
+    const { signal } = readOptions(options, POOL_REQUEST_OPTIONS);
+    return new RequestStream(
+      method,
+      (body, ended) =>
+        this.#send(method, url, body as PoolBody | null, headers, { ...options, signal: ended }),
+      signal,
+    );
   }
 
   /**
@@ -98,5 +106,25 @@ export class HTTPConnectionPool {
   /** The same as {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @throws what is wrong, at once */
+  #send(
+    method: string,
+    url: string,
+    body: PoolBody | null | undefined,
+    headers: HeadersInit | undefined,
+    options: PoolRequestOptions | undefined,
+  ): Promise<HTTPResponse> {
+    return this.#pool
+      .call({
+        method,
+        url,
+        shownURL: typeof url === 'string' ? hideUserInfo(url) : url,
+        body,
+        fields: fieldsOf(headers),
+        options: options === undefined ? undefined : readOptions(options, POOL_REQUEST_OPTIONS),
+      })
+      .start();
   }
 }
