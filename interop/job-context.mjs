@@ -44,6 +44,21 @@ export class JobContext {
     );
   }
 
+  pool(origin, options) {
+    const pool = new this.millrace.HTTPConnectionPool(origin, {
+      context: { ca: this.authority },
+      ...options,
+    });
+    this.#open.push(() => pool.destroy());
+    return pool;
+  }
+
+  client(options) {
+    const client = new this.millrace.HTTPClient({ context: { ca: this.authority }, ...options });
+    this.#open.push(() => client.destroy());
+    return client;
+  }
+
   #keep(connection) {
     this.#open.push(() => connection.close());
     return connection;

@@ -4,6 +4,7 @@
 import { connections } from './connections.mjs';
 import { downloads } from './downloads.mjs';
 import { events } from './events.mjs';
+import { pools } from './pools.mjs';
 import { proxies } from './proxies.mjs';
 import { registry } from './registry.mjs';
 import { tls } from './tls.mjs';
@@ -21,6 +22,6 @@ export const REPORTED = [
   'docker-registry',
 ];
 
-const themes = [downloads, uploads, connections, tls, proxies, events, registry].flat();
+const themes = [downloads, uploads, connections, pools, tls, proxies, events, registry].flat();
 
 export const JOBS = REPORTED.flatMap((server) => themes.filter((job) => job.server === server));

@@ -231,6 +231,7 @@ export class HTTPClient {
       try {
         next = trail.next(hop, response.status, locations, call.bodyAgain);
       } catch (error) {
+        await drained;
         throw Object.assign(error as Error, { method: hop.method, url: hop.url.href });
       }
       await drained;
