@@ -7,16 +7,20 @@
 const EMPTY = Buffer.alloc(0);
 const LF = 0x0a;
 
+/** What the list is while there is none: most bodies are one piece, or read as fast as they come. Never written to. */
+const NO_PIECES: Buffer[] = [];
+
 export class BodyQueue {
   /** Bytes in the queue. */
   length = 0;
-  #pieces: Buffer[] = [];
+  #pieces: Buffer[] = NO_PIECES;
   /** Index of the first piece that is not used up. */
   #head = 0;
 
   push(piece: Buffer): void {
     if (piece.length === 0) return;
-    this.#pieces.push(piece);
+    if (this.#pieces === NO_PIECES) this.#pieces = [piece];
+    else this.#pieces.push(piece);
     this.length += piece.length;
   }
 
@@ -24,7 +28,7 @@ export class BodyQueue {
   unshift(piece: Buffer): void {
     if (piece.length === 0) return;
     if (this.#head > 0) this.#pieces[--this.#head] = piece;
-    else this.#pieces.unshift(piece);
+    else this.#pieces = [piece, ...this.#pieces];
     this.length += piece.length;
   }
 
@@ -96,7 +100,7 @@ export class BodyQueue {
   }
 
   clear(): void {
-    this.#pieces = [];
+    this.#pieces = NO_PIECES;
     this.#head = 0;
     this.length = 0;
   }

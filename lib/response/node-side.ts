@@ -12,8 +12,12 @@ export const HIGH_WATER_BYTES = 65_536;
 export class NodeSide {
   /** Node asked for bytes and has not been served. */
   wanted = false;
-  /** Node was told of the end, possibly long before it is read. */
+  /** Node was told of the end, possibly long before it is read; or would have been, had anybody listened. */
   ended = false;
+  /** Somebody has listened to the stream, to whatever event. */
+  listened = false;
+  /** The end was reached, and Node was not told of it. */
+  silent = false;
   readonly #stream: Readable;
 
   constructor(stream: Readable) {
@@ -44,11 +48,26 @@ export class NodeSide {
     }
   }
 
-  /** Tells Node of the end. */
+  /**
+   * The end was reached. Where nobody has listened, Node hears of it when somebody does: its 'end', its destroying of the stream and its
+   * 'close' cost 0.4 µs, for nobody.
+   */
   end(): void {
+    if (this.listened || this.wanted || this.ended || this.#stream.readableLength > 0) this.#tell();
+    else this.ended = this.silent = true;
+  }
+
+  /** Somebody listens, reads through Node or destroys: what was left out is made good, and 'end' and 'close' follow as ever. */
+  wake(): void {
+    this.listened = true;
+    if (this.silent) this.#tell();
+  }
+
+  #tell(): void {
     this.wanted = false;
-    if (!this.ended) {
+    if (!this.ended || this.silent) {
       this.ended = true;
+      this.silent = false;
       this.#stream.push(null);
     }
     // Has Node emit 'end' although nobody may be reading through it.
