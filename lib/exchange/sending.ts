@@ -52,6 +52,9 @@ const EXPECT_TIMEOUT_MS = 1000;
 
 const NO_OPTIONS: RequestPlan['options'] = {};
 
+/** Never written to. */
+const NO_PARTS: Part[] = [];
+
 export class Sending {
   state: RequestState = 'preparing';
   /** What is sent; without the body and the caller's options once the exchange is over. */
@@ -63,13 +66,15 @@ export class Sending {
 
   readonly #owner: SendingOwner;
   readonly #clock: Clock | null;
-  #settle: Part['settle'] = null;
+  // Two fields and no list before there is something to list: of a small GET's objects, those that can be left out were 3 % of its time.
+  #resolve: (() => void) | null = null;
+  #reject: ((error: unknown) => void) | null = null;
   #transport: Transport | null = null;
   #upload: Upload | null = null;
   /** Whether the plan's body was begun: from then on its `Upload` tells the source. */
   #bodyBegun = false;
   /** The part that is being sent comes first. */
-  readonly #parts: Part[] = [];
+  #parts: Part[] = NO_PARTS;
   #expectTimer: NodeJS.Timeout | undefined;
   /** What the socket had taken when the send clock was started. */
   #takenBytes = -1;
@@ -80,7 +85,8 @@ export class Sending {
     this.#owner = owner;
     this.owed = plan.owed;
     this.promise = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
     if (plan.body !== null && plan.body.source !== null) this.#watchSource(plan.body, null);
   }
@@ -92,7 +98,7 @@ export class Sending {
 
   /** Whether the caller still waits for the request. */
   get pending(): boolean {
-    return this.#settle !== null;
+    return this.#resolve !== null;
   }
 
   /** Whether anything waits to be sent. */
@@ -138,7 +144,8 @@ export class Sending {
   add(body: BodyPlan): Promise<void> {
     return new Promise((resolve, reject) => {
       const part: Part = { body, framed: false, sent: 0, settle: { resolve, reject }, ready: true };
-      this.#parts.push(part);
+      if (this.#parts === NO_PARTS) this.#parts = [part];
+      else this.#parts.push(part);
       try {
         if (body.source !== null) this.#watchSource(body, part);
       } catch (error) {
@@ -248,8 +255,8 @@ export class Sending {
     if (this.state !== 'sending') return;
     const owes = this.owed !== 0;
     this.#step(owes ? 'owe' : 'finish');
-    this.#settle?.resolve();
-    this.#settle = null;
+    this.#resolve?.();
+    this.#resolve = this.#reject = null;
     if (this.#clock !== null) this.#watchFlush(transport);
     this.#owner.onSent();
   }
@@ -378,17 +385,20 @@ export class Sending {
 
   /** Settles every call that waits. */
   #settleAll(failure: { error: unknown } | null): boolean {
-    const waiting = [this.#settle, ...this.#parts.map((part) => part.settle)].filter((each) => each !== null);
-    this.#settle = null;
-    const parts = this.#parts.splice(0);
-    for (const { body, settle, sent } of parts) {
-      if (settle !== null && body.source !== null && sent === 0) cancelSource(body.source);
+    const [resolve, reject] = [this.#resolve, this.#reject];
+    this.#resolve = this.#reject = null;
+    const parts = this.#parts.filter((part) => part.settle !== null);
+    this.#parts = NO_PARTS;
+    for (const { body, sent } of parts) {
+      if (body.source !== null && sent === 0) cancelSource(body.source);
     }
-    for (const each of waiting) {
-      if (failure === null) each.resolve();
-      else each.reject(failure.error);
+    if (failure === null) resolve?.();
+    else reject?.(failure.error);
+    for (const { settle } of parts) {
+      if (failure === null) settle?.resolve();
+      else settle?.reject(failure.error);
     }
-    return waiting.length > 0;
+    return reject !== null || parts.length > 0;
   }
 
   #step(event: RequestEvent): void {
