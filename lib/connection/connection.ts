@@ -102,7 +102,7 @@ export class HTTPConnection extends Endpoint {
     url: string,
     body?: RequestBody | null,
     headers?: HeadersInit,
-    options: RequestOptions = {},
+    options?: RequestOptions,
   ): Promise<void> {
     try {
       this.#check('request');
@@ -311,7 +311,7 @@ export class HTTPConnection extends Endpoint {
   #begin(
     draft: RequestDraft,
     body: RequestBody | null | undefined,
-    options: RequestOptions,
+    options: RequestOptions | undefined,
     bodyLater: boolean,
   ): Promise<void> {
     let plan: RequestPlan;

@@ -170,7 +170,12 @@ export class Exchange
   }
 
   start(link: Link): void {
-    if (this.over) return;
+    // Whoever calls may be in the context of another exchange, with which it waited for the loop to poll.
+    if (!this.over) this.scope.runInAsyncScope(startOn, null, this, link);
+  }
+
+  /** @internal */
+  startOn(link: Link): void {
     this.#clock?.stop('connect');
     this.hold.take(link);
     if (this.raw) link.beginRaw(this);
@@ -388,6 +393,11 @@ export class Exchange
     const head = this.receiving.tell(error, shown === null ? null : { error: shown, atOnce });
     failure.reported = request || head;
   }
+}
+
+/** Shared, so that a start makes no closure. */
+function startOn(exchange: Exchange, link: Link): void {
+  exchange.startOn(link);
 }
 
 function ignore(): void {}

@@ -15,6 +15,7 @@ import { ResponseParser } from '../protocol/response-parser.js';
 import type { ResponseHandler, ResponseHead } from '../protocol/response-parser.js';
 import type { BodySink } from '../response/body-sink.js';
 import { turnTime } from '../timing.js';
+import { restAfterPoll } from '../transport/poll-barrier.js';
 import { READ_BYTES } from '../transport/transport.js';
 import type { Transport, TransportHandler } from '../transport/transport.js';
 
@@ -134,12 +135,12 @@ export class Link implements TransportHandler, ResponseHandler {
     this.#sink = null;
     this.#slab = null;
     this.transport.resume();
-    this.transport.unref();
+    restAfterPoll(this);
   }
 
   /** Keeps no process alive while nobody uses it. */
   rest(): void {
-    if (this.#user === null) this.transport.unref();
+    if (this.#user === null && this.closeReason === null) this.transport.unref();
   }
 
   /** Closes it for good. The exchange on it hears nothing more. */

@@ -10,6 +10,7 @@ import { TunnelError } from './tunnel-error.js';
 import type { Limits } from '../limits.js';
 import { messageOf } from '../fields/message.js';
 import type { HTTPMessage } from '../fields/message.js';
+import { formatFields } from '../protocol/grammar.js';
 import { formatRequestHead } from '../protocol/request-head.js';
 import { ResponseParser } from '../protocol/response-parser.js';
 import type { ResponseHandler, ResponseHead } from '../protocol/response-parser.js';
@@ -34,7 +35,7 @@ export interface TunnelRequest {
  */
 export function openTunnel(transport: Transport, request: TunnelRequest, done: Opened): () => void {
   transport.handler = new Handshake(transport, request, done);
-  const head = formatRequestHead('CONNECT', request.authority, request.fields);
+  const head = formatRequestHead('CONNECT', request.authority, formatFields(request.fields));
   if (request.trace !== null) traceHead(request.trace, head);
   transport.send(head);
   // A stream that was given is paused until now.
