@@ -91,6 +91,28 @@ for (const way of [TCP, TLS, TUNNEL]) {
 }
 
 describe('the async context', () => {
+  it('is each request’s own where kept connections are used at the same moment', async () => {
+    const server = await TCP.serve((socket) => socket.write(OK));
+    const connections = await Promise.all([TCP.connect(server), TCP.connect(server)]);
+    for (let i = 0; i < 3; i++) {
+      const seen: unknown[] = [];
+      await Promise.all(
+        connections.map((connection, at) =>
+          storage.run(String(at), async () => {
+            const source = (function* () {
+              seen.push(storage.getStore());
+              yield 'x';
+            })();
+            await connection.request('POST', '/', source, {});
+            await (await connection.getResponse()).readall();
+          }),
+        ),
+      );
+      expect(seen.toSorted()).to.deep.equal(['0', '1']);
+    }
+    for (const connection of connections) connection.close();
+  });
+
   it('is the request’s own in lookup', async () => {
     const server = await TCP.serve((socket) => socket.write(OK));
     const seen: unknown[] = [];
