@@ -39,6 +39,8 @@ export class ChunkedEncoder extends Transform {
   #stagedFrom = 0;
   #stagedTo = 0;
   #first = true;
+  #lastSize = 0;
+  #lastLine = '';
   #scheduled = false;
   readonly #flushStaged = (): void => {
     this.#scheduled = false;
@@ -59,22 +61,46 @@ export class ChunkedEncoder extends Transform {
   /** @internal */
   override _transform(piece: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     const size = piece.length;
-    if (size > 0) {
-      if (size <= STAGED_PIECE_BYTES) {
-        this.#makeRoom(SIZE_LINE_BYTES + size);
-        this.#stageText(formatChunkSize(size, this.#first));
-        this.#staged.set(piece, this.#stagedTo);
-        this.#stagedTo += size;
-        this.#schedule();
-      } else {
-        this.#makeRoom(SIZE_LINE_BYTES);
-        this.#stageText(formatChunkSize(size, this.#first));
-        this.#pushStaged();
-        this.push(piece);
-      }
-      this.#first = false;
+    if (size > STAGED_PIECE_BYTES) {
+      this.#makeRoom(SIZE_LINE_BYTES);
+      this.#stageSize(size);
+      this.#pushStaged();
+      this.push(piece);
+    } else if (size > 0) {
+      this.#stage(piece);
     }
     done();
+  }
+
+  /**
+   * Copies a piece of 1 to `STAGED_PIECE_BYTES` bytes at once, past Node's machinery, which costs more than all the rest of a small
+   * piece: 0.06 µs of 0.3.
+   *
+   * @returns false when earlier pieces wait, so that it has to be written behind them
+   * @internal
+   */
+  stage(piece: Buffer): boolean {
+    if (this.writableLength > 0 || this.destroyed) return false;
+    this.#stage(piece);
+    return true;
+  }
+
+  #stage(piece: Buffer): void {
+    this.#makeRoom(SIZE_LINE_BYTES + piece.length);
+    this.#stageSize(piece.length);
+    this.#staged.set(piece, this.#stagedTo);
+    this.#stagedTo += piece.length;
+    this.#schedule();
+  }
+
+  /** The size line of a chunk; pieces that follow one another are often of one size. */
+  #stageSize(size: number): void {
+    if (this.#first || size !== this.#lastSize) {
+      this.#lastSize = this.#first ? 0 : size;
+      this.#lastLine = formatChunkSize(size, this.#first);
+      this.#first = false;
+    }
+    this.#stageText(this.#lastLine);
   }
 
   /** @internal */

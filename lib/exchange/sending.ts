@@ -14,7 +14,8 @@ import type { BodyPlan } from '../request/body.js';
 import type { RequestPlan } from '../request/plan.js';
 import { cancelSource, prematureClose, streamEnded, streamFailure } from '../request/source.js';
 import { Upload } from '../request/upload.js';
-import type { UploadTarget } from '../request/upload.js';
+import { SLICE_BYTES, TIMED_SLICE_BYTES } from '../request/sliced-writer.js';
+import type { UploadTarget } from '../request/sliced-writer.js';
 import { traceBytes, traceHead } from '../trace.js';
 import type { Trace } from '../trace.js';
 import { HIGH_WATER_BYTES } from '../transport/transport.js';
@@ -339,6 +340,7 @@ export class Sending {
   #targetOf(transport: Transport): UploadTarget {
     return {
       write: (piece, taken) => this.#write(transport, piece, taken),
+      sliceBytes: this.#clock === null ? SLICE_BYTES : TIMED_SLICE_BYTES,
       get idle() {
         return transport.pendingBytes === 0;
       },

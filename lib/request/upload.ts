@@ -203,7 +203,7 @@ export class Upload {
       this.#accept(bytes, this.#onTaken);
       this.#hearEarly();
     } else {
-      this.#accept(bytes.length <= STAGED_PIECE_BYTES && this.#stages ? bytes : this.#copies.copy(bytes));
+      this.#accept(bytes, undefined, true);
     }
   }
 
@@ -212,12 +212,6 @@ export class Upload {
     if (this.#lent === null || this.#takers.size > 0 || this.#options.target.idle !== true) return;
     this.#lent = null;
     this.#heard++;
-  }
-
-  /** Whether the encoder copies a small piece at once, as it does unless earlier ones wait in it. */
-  get #stages(): boolean {
-    const { encoder } = this.#options;
-    return encoder !== null && encoder.writableLength === 0;
   }
 
   readonly #onTaken = (): void => {
@@ -245,8 +239,12 @@ export class Upload {
     this.#asker?.ask();
   }
 
-  /** A piece of the body: counted, then framed or written. */
-  #accept(bytes: Buffer, taken?: () => void): void {
+  /**
+   * A piece of the body: counted, then framed or written.
+   *
+   * @param reused - whether its memory may be filled again as soon as this returns
+   */
+  #accept(bytes: Buffer, taken?: () => void, reused = false): void {
     const { length } = bytes;
     if (length === 0) {
       taken?.();
@@ -261,16 +259,19 @@ export class Upload {
     this.#options.count?.(length);
     this.#bodyBytes = total;
     this.#turn.bytes += length;
+    if (encoder !== null && length <= STAGED_PIECE_BYTES) {
+      // The encoder copies a small piece anyway, and at once unless earlier ones wait in it.
+      if (!encoder.stage(bytes))
+        encoder.write(reused || taken !== undefined ? this.#copies.copy(bytes) : bytes);
+      taken?.();
+      return;
+    }
+    const kept = reused ? this.#copies.copy(bytes) : bytes;
     if (encoder === null) {
-      this.#write(bytes, taken);
-    } else if (taken === undefined) {
-      encoder.write(bytes);
-    } else if (length <= STAGED_PIECE_BYTES) {
-      encoder.write(this.#stages ? bytes : this.#copies.copy(bytes));
-      taken();
+      this.#write(kept, taken);
     } else {
-      this.#takers.set(bytes, taken);
-      encoder.write(bytes);
+      if (taken !== undefined) this.#takers.set(kept, taken);
+      encoder.write(kept);
     }
   }
 

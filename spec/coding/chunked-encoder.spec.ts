@@ -102,6 +102,20 @@ describe('ChunkedEncoder', () => {
     expect(out.length).to.be.below(4);
   });
 
+  it('stages a small piece past the stream, and refuses to while earlier ones wait', async () => {
+    const encoder = new ChunkedEncoder();
+    const piece = Buffer.from('abc');
+    expect(encoder.stage(piece)).to.equal(true);
+    piece.fill('x');
+    while (encoder.writableLength === 0) encoder.write(Buffer.alloc(50_000, 'y'));
+    expect(encoder.stage(piece)).to.equal(false);
+    encoder.end(piece);
+    const wire = Buffer.concat(await encoder.toArray()).toString('latin1');
+    expect(wire).to.match(/^3\r\nabc\r\nc350\r\ny+\r\n/);
+    expect(wire).to.match(/y\r\n3\r\nxxx\r\n0\r\n\r\n$/);
+    expect(encoder.stage(piece)).to.equal(false);
+  });
+
   it('hands a large piece on as it is, without a copy', async () => {
     const large = Buffer.alloc(100_000, 'x');
     const out = await encode(['a', large, 'b']);
