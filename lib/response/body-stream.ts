@@ -17,6 +17,7 @@ const GONE: BodySource = { resume() {}, abort() {}, consumed() {} };
 const EMPTY = Buffer.alloc(0);
 
 /** What Node says of a stream. Looked up once: `Reflect.get` costs ten times as much. */
+// oxlint-disable typescript/unbound-method -- called with the stream as `this`
 const nodesView = (name: string): ((this: Readable) => boolean) =>
   Object.getOwnPropertyDescriptor(Readable.prototype, name)?.get as (this: Readable) => boolean;
 const didRead = nodesView('readableDidRead');
@@ -24,6 +25,7 @@ const ended = nodesView('readableEnded');
 const destroyed = nodesView('destroyed');
 const closed = nodesView('closed');
 const readable = nodesView('readable');
+// oxlint-enable typescript/unbound-method
 
 const STREAM_OPTIONS = { highWaterMark: HIGH_WATER_BYTES };
 
@@ -57,7 +59,7 @@ export class BodyStream extends Readable {
       const inherited = this.prototype[name];
       const value = function (this: BodyStream, event: string | symbol, listener: () => void): BodyStream {
         this.#node.wake();
-        return inherited.call(this, event, listener) as BodyStream;
+        return inherited.call(this, event, listener);
       };
       Object.defineProperty(this.prototype, name, { configurable: true, writable: true, value });
     }
