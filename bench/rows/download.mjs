@@ -40,6 +40,7 @@ const inChunks = (size) => ({
   period: chunkBlockPayload(size),
 });
 const millrace = { label: 'millrace', module: 'millrace', workload: 'download' };
+const curl = { label: 'curl', module: 'curl', workload: 'download' };
 const undici = { label: 'undici request', module: 'undici', workload: 'download' };
 
 export const downloadRows = [
@@ -91,8 +92,11 @@ export const downloadRows = [
     full: { bytes: 256 * MIB },
     quick: { bytes: 8 * MIB },
     ...inChunks(100),
-    subjects: [millrace, undici],
-    comparisons: [{ against: 'undici request', atMost: 0.45 }],
+    subjects: [millrace, undici, curl],
+    comparisons: [
+      { against: 'undici request', atMost: 0.45 },
+      { against: 'curl', atMost: 0.95 },
+    ],
   }),
   row({
     name: 'download-chunks-4096',
@@ -100,8 +104,11 @@ export const downloadRows = [
     full: { bytes: GIB / 2 },
     quick: { bytes: GIB / 16 },
     ...inChunks(4096),
-    subjects: [millrace, undici],
-    comparisons: [{ against: 'undici request', atMost: 0.4 }],
+    subjects: [millrace, undici, curl],
+    comparisons: [
+      { against: 'undici request', atMost: 0.4 },
+      { against: 'curl', atMost: 1.1 },
+    ],
   }),
   row({
     name: 'tls-download',

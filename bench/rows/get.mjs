@@ -1,5 +1,6 @@
 // The rows of many small exchanges: requests per CPU second and latency, plain, over TLS and through pools.
 import { SMALL_BODY_BYTES } from '../servers/bodies.mjs';
+import { go } from '../subjects/foreign.mjs';
 
 const perCpuSecond = {
   figure: 'requests per CPU second',
@@ -26,8 +27,8 @@ export const getRows = [
       { label: 'raw socket', module: 'raw', workload: 'get' },
     ],
     comparisons: [
-      { against: 'undici request', atLeast: 1.5 },
-      { against: 'undici dispatch', atLeast: 1.0 },
+      { against: 'undici request', atLeast: 1.6 },
+      { against: 'undici dispatch', atLeast: 1.15 },
       { against: 'raw socket' },
     ],
   },
@@ -48,6 +49,32 @@ export const getRows = [
     comparisons: [{ against: 'undici request', atMost: 1.0 }, { against: 'raw socket' }],
   },
   {
+    name: 'get-cpu-1',
+    title: 'small GET, 1 connection',
+    figure: 'CPU per request, µs',
+    better: 'less',
+    full: { rounds: 7, units: 10_000, warmUp: 10_000 },
+    quick: { rounds: 3, units: 1_500, warmUp: 2_000 },
+    sample: (cost, units) => cost.cpu / units,
+    options: small(1),
+    subjects: [{ label: 'millrace', module: 'millrace', workload: 'get' }, go],
+    comparisons: [{ against: go.label, atMost: 1.0 }],
+  },
+  {
+    name: 'watched',
+    title: 'small GET, 32 connections: with a subscriber to every channel of requests against none',
+    figure: 'CPU per request, µs',
+    better: 'less',
+    ...plan,
+    sample: (cost, units) => cost.cpu / units,
+    options: small(32),
+    subjects: [
+      { label: 'millrace watched', module: 'millrace', workload: 'watched' },
+      { label: 'millrace', module: 'millrace', workload: 'get' },
+    ],
+    comparisons: [{ of: 'millrace watched', against: 'millrace' }],
+  },
+  {
     name: 'tls-get-small-32',
     title: 'small GET over TLS, 32 connections',
     figure: 'CPU per request, µs',
@@ -62,7 +89,7 @@ export const getRows = [
       { label: 'undici request', module: 'undici', workload: 'get' },
       { label: 'raw TLS socket', module: 'raw', workload: 'get' },
     ],
-    comparisons: [{ against: 'undici request', atMost: 0.85 }, { against: 'raw TLS socket' }],
+    comparisons: [{ against: 'undici request', atMost: 0.75 }, { against: 'raw TLS socket' }],
   },
   {
     name: 'pool-32',
@@ -120,7 +147,7 @@ export const getRows = [
   },
   {
     name: 'scale-connections',
-    title: 'small GET, 1,000 connections against 10',
+    title: 'small GET, 1,000 connections against 100 and 10',
     figure: 'CPU per request, µs',
     better: 'less',
     full: { rounds: 5, units: 60_000, warmUp: 60_000 },
@@ -128,12 +155,14 @@ export const getRows = [
     sample: (cost, units) => cost.cpu / units,
     subjects: [
       { label: 'millrace, 1,000', module: 'millrace', workload: 'get', options: small(1000)() },
+      { label: 'millrace, 100', module: 'millrace', workload: 'get', options: small(100)() },
       { label: 'millrace, 10', module: 'millrace', workload: 'get', options: small(10)() },
       { label: 'undici, 1,000', module: 'undici', workload: 'get', options: small(1000)() },
       { label: 'undici, 10', module: 'undici', workload: 'get', options: small(10)() },
     ],
     comparisons: [
-      { of: 'millrace, 1,000', against: 'millrace, 10', atMost: 1.4 },
+      { of: 'millrace, 1,000', against: 'millrace, 100', atMost: 1.25 },
+      { of: 'millrace, 1,000', against: 'millrace, 10' },
       { of: 'undici, 1,000', against: 'undici, 10' },
     ],
   },

@@ -71,4 +71,33 @@ export const uploadRows = [
       { against: 'node:http', atMost: 1.0 },
     ],
   }),
+  row({
+    name: 'upload-handle',
+    title: 'upload a file of 1 GiB by length, from a `FileHandle`',
+    full: { bytes: GIB, rounds: 9 },
+    quick: { bytes: GIB / 16 },
+    file: true,
+    declared: true,
+    subjects: [
+      { ...millrace, workload: 'uploadHandle' },
+      { label: 'curl -T', module: 'curl', workload: 'upload' },
+      { label: 'node:http', module: 'node-http', workload: 'upload' },
+    ],
+    comparisons: [
+      { against: 'curl -T', atMost: 1.3 },
+      { against: 'node:http', atMost: 0.75 },
+    ],
+  }),
+  row({
+    name: 'stream',
+    title: 'upload a file stream: `conn.stream` against `request()`',
+    full: { bytes: 256 * MIB, rounds: 9 },
+    quick: { bytes: 32 * MIB },
+    file: true,
+    subjects: [
+      { label: 'millrace stream', module: 'millrace', workload: 'uploadStream' },
+      { label: 'millrace request', module: 'millrace', workload: 'upload' },
+    ],
+    comparisons: [{ of: 'millrace stream', against: 'millrace request', atMost: 1.15 }],
+  }),
 ];

@@ -89,6 +89,7 @@ export function uploadFile(bytes) {
     writeFileSync(path, piece.subarray(0, Math.min(piece.length, bytes - at)), { flag: 'a' });
   }
   return {
+    path,
     open: () => createReadStream(path),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

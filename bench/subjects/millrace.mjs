@@ -1,4 +1,7 @@
 // How the bench calls millrace: the published bundle, one connection per client, a new connection never needed.
+import { subscribe } from 'node:diagnostics_channel';
+import { open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { pathToFileURL } from 'node:url';
 import { BodyCheck } from '../body-check.mjs';
 import {
@@ -11,6 +14,7 @@ import {
   latencies,
   lookUpLocal,
   loopLatencies,
+  uploadFile,
 } from './loops.mjs';
 
 async function library(options) {
@@ -120,6 +124,49 @@ export async function upload(options) {
       }
     },
   };
+}
+
+/** A file by its handle, with the length declared, as curl -T does it. */
+export async function uploadHandle(options) {
+  const [{ connection }] = await clients(options, 1);
+  const file = uploadFile(options.bytes);
+  process.on('exit', file.remove);
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) {
+        const handle = await open(file.path);
+        await connection.request('PUT', '/sink', handle, { 'Content-Length': options.bytes });
+        const response = await connection.getResponse();
+        checkCount(await response.text(), options.bytes);
+        await handle.close();
+      }
+    },
+  };
+}
+
+/** The same source as `upload`, through `pipeline` and the stream of a request. */
+export async function uploadStream(options) {
+  const [{ connection }] = await clients(options, 1);
+  const source = bodySource(options);
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) {
+        let text = '';
+        await pipeline(source(), connection.stream('PUT', '/sink'), async (body) => {
+          for await (const piece of body) text += piece.toString('latin1');
+        });
+        checkCount(text, options.bytes);
+      }
+    },
+  };
+}
+
+/** `get` while somebody watches every request. */
+export function watched(options) {
+  for (const what of ['start', 'sent', 'headers', 'end', 'error']) {
+    subscribe(`millrace:request:${what}`, () => {});
+  }
+  return get(options);
 }
 
 export async function pool(options) {

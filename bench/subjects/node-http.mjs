@@ -56,6 +56,7 @@ export function downloadSave(options) {
 export function upload(options) {
   const settings = setUp(options);
   const source = bodySource(options);
+  const headers = options.declared ? { 'Content-Length': options.bytes } : {};
   const once = () =>
     new Promise((resolve, reject) => {
       const read = async (response) => {
@@ -63,7 +64,7 @@ export function upload(options) {
         for await (const piece of response.setEncoding('latin1')) text += piece;
         checkCount(text, options.bytes);
       };
-      const request = http.request({ ...settings, path: '/sink', method: 'PUT' }, (response) =>
+      const request = http.request({ ...settings, path: '/sink', method: 'PUT', headers }, (response) =>
         read(response).then(resolve, reject),
       );
       pipeline(source(), request, (error) => error && reject(error));
