@@ -85,7 +85,7 @@ export class Origin extends Endpoint {
     }
   }
 
-  /** @internal */
+  /** None: its connections are the pool's. */
   override get socket(): null {
     return null;
   }
