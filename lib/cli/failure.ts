@@ -57,6 +57,16 @@ export class Refused extends Error {
   }
 }
 
+/** The rest of a file was asked for, and the answer is something else. */
+export class NotTheRest extends Error {
+  readonly status: number;
+
+  constructor(status: number, reason: string) {
+    super(`${`${String(status)} ${reason}`.trimEnd()} instead of the rest`);
+    this.status = status;
+  }
+}
+
 /** How far a transfer got: bytes of the body. */
 export interface Reached {
   readonly received: number;
@@ -86,7 +96,7 @@ export function exitStatus(error: unknown): ExitStatus {
   if (error instanceof LocalFileError) return STATUS.localFile;
   // What was declared is the size of the file when it was opened: somebody changed it.
   if (error instanceof ContentLengthMismatch) return STATUS.localFile;
-  if (error instanceof Refused) return STATUS.refused;
+  if (error instanceof Refused || (error instanceof NotTheRest && error.status >= 400)) return STATUS.refused;
   if (error instanceof TimeoutError || error instanceof TimeRanOut) return STATUS.timeRanOut;
   if (error instanceof TunnelError) return STATUS.noConnection;
   const { phase, code, addresses } = dataOf(error);

@@ -3,13 +3,14 @@
  * is tidied up when they do not; how each is done is elsewhere.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HTTPResponse } from '../index.js';
+import { ResumableDownload, type HTTPResponse } from '../index.js';
 import { parseCommand, type Command, type Wish } from './arguments.js';
 import { shellLine } from './command-line.js';
 import {
   exitStatus,
   failureLine,
   Interrupted,
+  NotTheRest,
   printable,
   Refused,
   STATUS,
@@ -25,7 +26,7 @@ import { Progress } from './progress.js';
 import { RequestSource } from './request-source.js';
 import { StandardOutput } from './standard-output.js';
 import { Terminal } from './terminal.js';
-import { transfer } from './transfer.js';
+import { mayGoOn, transfer } from './transfer.js';
 
 /** How long a stopped transfer is waited for: a thread that hangs in a FIFO never comes back. */
 const STOP_MS = 500;
@@ -79,7 +80,7 @@ class Run {
     // A body that a person reads as it comes is its own progress, and nothing may be drawn into it; what is sent before is shown.
     const visible = file !== null || command.body !== null || !this.#shared;
     this.#progress = new Progress(terminal, quiet || !visible ? 'none' : progress, this.#ways);
-    this.#progress.refresh = async () => this.#file?.measure(this.#down);
+    this.#progress.refresh = () => this.#measure();
   }
 
   async perform(): Promise<ExitStatus> {
@@ -104,7 +105,8 @@ class Run {
     } finally {
       clearTimeout(timer);
       this.#watch?.stop();
-      await this.#source?.close();
+      // Not waited for: a read that hangs in a FIFO holds up the closing too, and the process ends anyway.
+      void this.#source?.close();
     }
   }
 
@@ -115,17 +117,24 @@ class Run {
     if (this.#source?.hasFiles === true && this.#progress.active)
       this.#ways.up = new Meter(this.#source.length);
     this.#progress.start();
+    const from = this.#file?.from ?? null;
     const response = await transfer(command, {
       source: this.#source,
       up: this.#ways.up,
+      resumable: this.#file?.partial === true && mayGoOn(command),
+      from,
       signal: this.#stop.signal,
       watch: this.#watch,
     });
     this.#response = response;
     this.#watch?.final(response);
+    // What came is no part of the file: neither FILE nor its part is touched.
+    if (from !== null && !isRest(response)) throw new NotTheRest(response.status, response.reason);
     await this.#receive(response);
     this.#progress.end(true);
-    if (response.status >= 400 && command.fail) throw new Refused(response.status, response.reason);
+    if (from === null && response.status >= 400 && command.fail) {
+      throw new Refused(response.status, response.reason);
+    }
   }
 
   async #receive(response: HTTPResponse): Promise<void> {
@@ -133,13 +142,14 @@ class Run {
     const before = file?.from?.position ?? 0;
     this.#down.total = response.length === null ? null : before + response.length;
     this.#down.start(before);
+    const validator = response instanceof ResumableDownload ? response.validator : null;
     if (this.#command.include) {
       if (this.#shared) this.#progress.end(true);
       await this.#output.write(Buffer.concat(this.#watch?.heads ?? []));
     }
     if (file !== null) {
       this.#ways.down = this.#down;
-      await file.begin(null, this.#down.total);
+      await file.begin(validator, this.#down.total);
       await file.receive(response, this.#down);
       await file.measure(this.#down);
       await file.complete();
@@ -153,6 +163,16 @@ class Run {
     }
     this.#down.finish();
     await this.#output.flush();
+  }
+
+  /** Brings the count of what was received up to date, while a file is written without our seeing the pieces. */
+  async #measure(): Promise<void> {
+    const response = this.#response;
+    if (this.#file?.partial !== true || response === null) return;
+    const { total } = this.#down;
+    if (response instanceof ResumableDownload) this.#down.set(response.position);
+    else if (total !== null && response.length !== null) this.#down.set(total - response.length);
+    else await this.#file.measure(this.#down);
   }
 
   async #fail(error: unknown): Promise<ExitStatus> {
@@ -184,6 +204,11 @@ class Run {
     const caveat = verifiable ? '' : ' (from the beginning: the server gave no validator)';
     return `To go on${caveat}: ${shellLine(['millrace', ...words])}`;
   }
+}
+
+/** Whether an answer is what is missing of a file, or says that nothing is. */
+function isRest(response: HTTPResponse): boolean {
+  return response.status === 206 || (response.status === 416 && response.length === 0);
 }
 
 /** Rejects with the reason, once there is one. */

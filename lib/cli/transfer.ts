@@ -11,6 +11,7 @@ import {
 } from '../index.js';
 import type { Command } from './arguments.js';
 import { LocalFileError, textOf, UsageError } from './failure.js';
+import type { Part } from './file-output.js';
 import type { HeadWatch } from './head-watch.js';
 import { version } from './help.js';
 import type { Meter } from './meter.js';
@@ -21,6 +22,10 @@ export interface TransferOptions {
   readonly source: RequestSource | null;
   /** Counts what is sent. */
   readonly up: Meter | null;
+  /** Whether a lost connection may be gone on with: the body goes to a file. */
+  readonly resumable: boolean;
+  /** Where an earlier run stopped. */
+  readonly from: Part | null;
   readonly signal: AbortSignal;
   readonly watch: HeadWatch | null;
 }
@@ -28,7 +33,7 @@ export interface TransferOptions {
 /** Sends the request and resolves with the head of the response, its body still to come. */
 export async function transfer(command: Command, options: TransferOptions): Promise<HTTPResponse> {
   const { method, url } = command;
-  const { source, signal, watch } = options;
+  const { source, signal, watch, from, resumable } = options;
   const client = makeClient(command, await contextOf(command), watch);
   const headers = fieldsOf(command, source);
   const common = {
@@ -37,7 +42,20 @@ export async function transfer(command: Command, options: TransferOptions): Prom
       ? {}
       : { onInformational: (interim: InformationalResponse) => watch.interim(interim) }),
   };
-  return client.request(method, url, source?.body(options.up) ?? null, headers, common);
+  if (!resumable) return client.request(method, url, source?.body(options.up) ?? null, headers, common);
+  return client.resumable(url, {
+    ...common,
+    headers,
+    ...(from === null ? {} : { from }),
+    onResume: ({ position, error }) => {
+      watch?.remark(`Going on at byte ${String(position)}: ${textOf(error)}`);
+    },
+  });
+}
+
+/** Whether it can be gone on with behind a lost connection: what comes is the file, byte for byte. */
+export function mayGoOn({ method, body, range, compressed }: Command): boolean {
+  return method === 'GET' && body === null && range === null && !compressed;
 }
 
 type Context = NonNullable<ClientOptions['context']>;

@@ -211,7 +211,8 @@ describe('the command: failures', () => {
   const test = concurrently();
 
   for (const [index, { name, status, line }] of CASES.entries()) {
-    it(`${name}: status ${String(status)}`, async () => {
+    it(`${name}: status ${String(status)}`, async function () {
+      this.timeout(30_000);
       const outcome = await outcomes[index];
       expect(oneLine(outcome)).to.match(line);
       expect(outcome?.status).to.equal(status);

@@ -20,7 +20,9 @@ const MIB = 1024 * 1024;
 const STEPS = 6;
 const STEP_MS = 130;
 
-describe('the command: progress on a terminal', () => {
+describe('the command: progress on a terminal', function () {
+  this.timeout(30_000);
+
   const directory = ownDirectory();
   let server: Server;
   let origin: string;

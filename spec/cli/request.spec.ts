@@ -42,17 +42,7 @@ const CASES: readonly Case[] = [
     method: 'GET',
     fields: { 'content-length': null, 'transfer-encoding': null },
   },
-  { name: 'METHOD stands before the URL', args: ['DELETE'], curl: ['-X', 'DELETE'], method: 'DELETE' },
   { name: 'METHOD may be written in lower case', args: ['patch'], curl: ['-X', 'PATCH'], method: 'PATCH' },
-  { name: 'METHOD may be a rare one', args: ['REPORT'], curl: ['-X', 'REPORT'], method: 'REPORT' },
-  {
-    name: '-d posts data',
-    args: ['-d', 'a=1'],
-    curl: ['-d', 'a=1'],
-    method: 'POST',
-    body: 'a=1',
-    fields: { 'content-type': FORM, 'content-length': '3' },
-  },
   {
     name: '-d joins with &',
     args: ['-d', 'a=1', '-d', 'b=ü', '-dc'],
@@ -68,14 +58,6 @@ const CASES: readonly Case[] = [
     method: 'POST',
     body: '',
     fields: { 'content-length': '0' },
-  },
-  {
-    name: '-d @FILE is byte for byte',
-    args: ['-d', '@lines'],
-    curl: ['--data-binary', '@lines'],
-    method: 'POST',
-    body: 'one\r\ntwo\n\0',
-    fields: { 'content-type': FORM, 'content-length': '10' },
   },
   {
     name: '-d @FILE among others',
@@ -95,28 +77,12 @@ const CASES: readonly Case[] = [
     fields: { 'content-type': FORM, 'transfer-encoding': 'chunked' },
   },
   {
-    name: '-d with a method is sent with that method',
-    args: ['-d', 'x', 'PUT'],
-    curl: ['-d', 'x', '-X', 'PUT'],
-    method: 'PUT',
-    body: 'x',
-    fields: { 'content-type': FORM },
-  },
-  {
     name: '--json',
     args: ['--json', '{"a":1}'],
     curl: ['--json', '{"a":1}'],
     method: 'POST',
     body: '{"a":1}',
     fields: { 'content-type': 'application/json', accept: 'application/json' },
-  },
-  {
-    name: '--json @FILE',
-    args: ['--json', '@lines'],
-    curl: ['--json', '@lines'],
-    method: 'POST',
-    body: 'one\r\ntwo\n\0',
-    fields: { 'content-type': 'application/json' },
   },
   {
     name: '--json of several pieces, without anything between them',
@@ -151,27 +117,12 @@ const CASES: readonly Case[] = [
     fields: { 'transfer-encoding': 'chunked', 'content-length': null },
   },
   {
-    name: '-T with a method',
-    args: ['POST', '-T', 'lines'],
-    curl: ['-X', 'POST', '-T', 'lines'],
-    method: 'POST',
-    body: 'one\r\ntwo\n\0',
-  },
-  {
     name: "-T to a URL that ends in / adds the file's name",
     args: ['-T', 'a name'],
     curl: ['-T', 'a name'],
     target: '/into/',
     method: 'PUT',
     body: 'x',
-  },
-  {
-    name: '-T of an empty file',
-    args: ['-T', 'empty'],
-    curl: ['-T', 'empty'],
-    method: 'PUT',
-    body: '',
-    fields: { 'content-length': '0' },
   },
   {
     name: '-F posts a form',
@@ -198,25 +149,11 @@ const CASES: readonly Case[] = [
     fields: { 'transfer-encoding': 'chunked' },
   },
   {
-    name: '-H sends fields, repeated ones too',
-    args: ['-H', 'X-One: 1', '-H', 'X-One:2', '-H', 'X-Two;'],
-    curl: ['-H', 'X-One: 1', '-H', 'X-One:2', '-H', 'X-Two;'],
+    name: '-H sends fields, repeated ones too, as UTF-8, and leaves out those without a value',
+    args: ['-H', 'X-One: 1', '-H', 'X-One:2', '-H', 'X-Two;', '-H', 'X-Three: ü', '-H', 'User-Agent:'],
+    curl: ['-H', 'X-One: 1', '-H', 'X-One:2', '-H', 'X-Two;', '-H', 'X-Three: ü', '-H', 'User-Agent:'],
     method: 'GET',
-    fields: { 'x-one': '1, 2', 'x-two': '' },
-  },
-  {
-    name: '-H sends UTF-8 as it stands',
-    args: ['-H', 'X-Name: Grüße'],
-    curl: ['-H', 'X-Name: Grüße'],
-    method: 'GET',
-    fields: { 'x-name': 'Gr\xC3\xBC\xC3\x9Fe' },
-  },
-  {
-    name: '-H without a value leaves a field out',
-    args: ['-H', 'User-Agent:'],
-    curl: ['-H', 'User-Agent:'],
-    method: 'GET',
-    fields: { 'user-agent': null },
+    fields: { 'x-one': '1, 2', 'x-two': '', 'x-three': '\xC3\xBC', 'user-agent': null },
   },
   {
     name: "-H takes the place of the library's own fields",
@@ -242,25 +179,11 @@ const CASES: readonly Case[] = [
     fields: { authorization: 'Basic dXNlcjpwYXNzOndvcmQ=' },
   },
   {
-    name: '-u gives way to a field',
-    args: ['-u', 'a:b', '-H', 'Authorization: Bearer t'],
-    curl: null,
-    method: 'GET',
-    fields: { authorization: 'Bearer t' },
-  },
-  {
     name: '-r asks for a range',
     args: ['-r', '5-9'],
     curl: ['-r', '5-9'],
     method: 'GET',
     fields: { range: 'bytes=5-9' },
-  },
-  {
-    name: '-r of the last bytes',
-    args: ['-r', '-9'],
-    curl: ['-r', '-9'],
-    method: 'GET',
-    fields: { range: 'bytes=-9' },
   },
   {
     name: 'the query stays, the fragment goes',
@@ -310,7 +233,8 @@ describe('the command: what is sent', () => {
   after(() => server.close());
 
   for (const each of CASES) {
-    it(each.name, async () => {
+    it(each.name, async function () {
+      this.timeout(30_000);
       const { ours, theirs } = outcomes.get(each) ?? { ours: Promise.reject(new Error()), theirs: null };
       const outcome = await ours;
       expect(outcome.status, outcome.stderr).to.equal(0);

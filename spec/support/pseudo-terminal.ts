@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 
-import { COMMAND, plainEnvironment, sideBySide } from './millrace-command.js';
+import { commandFile, plainEnvironment, sideBySide } from './millrace-command.js';
 
 /** Opens a terminal of that size for the program; `size N`, `type TEXT` on standard input; its status is the program's. */
 const PYTHON = `
@@ -63,7 +63,7 @@ export interface TerminalOptions {
 export function onTerminal(args: readonly string[], options: TerminalOptions = {}): Promise<Screening> {
   const { columns = 80, env, cwd, line } = options;
   const program =
-    line === undefined ? [process.execPath, COMMAND, ...args] : ['bash', '-c', `${PRELUDE}\n${line}`];
+    line === undefined ? [process.execPath, commandFile(), ...args] : ['bash', '-c', `${prelude()}\n${line}`];
   return sideBySide(async () => {
     const child = spawn('python3', ['-c', PYTHON, String(columns), ...program], {
       cwd,
@@ -82,7 +82,9 @@ export function onTerminal(args: readonly string[], options: TerminalOptions = {
   });
 }
 
-const PRELUDE = `millrace() { "${process.execPath}" "${COMMAND}" "$@"; }`;
+function prelude(): string {
+  return `millrace() { "${process.execPath}" "${commandFile()}" "$@"; }`;
+}
 
 /** Plays what was written on a screen that knows as much as the command may use. */
 function drawn(raw: string): { pictures: string[]; screen: string[] } {
