@@ -1,4 +1,4 @@
-// The row of the command: a large file each way, beside curl; seconds of CPU per GiB, with the start of the process.
+// The row of the command: a large file each way, beside curl; seconds of CPU per GiB, what starting the process costs taken off.
 const GIB = 2 ** 30;
 
 const bytes = ({ quick }) => (quick ? GIB / 8 : GIB);

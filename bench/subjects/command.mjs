@@ -1,5 +1,5 @@
-// How the bench calls the commands, ours and curl: one process per body, from a file and into a file, CPU as bash's `time`
-// says. Starting the process counts: whoever runs a command pays for that too.
+// How the bench calls the commands, ours and curl: one process per body, from a file and into a file. The CPU time is what bash's
+// `time` says of that process, less the same for an empty body: what the row is about is the bytes, as in curl.mjs.
 import { execFile, spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,19 +34,28 @@ function prepare(options) {
   return { program: PROGRAMS[options.program](options), folder };
 }
 
+/** What the process costs before the first byte, the best of a few. */
+async function startOf(command) {
+  const starts = [];
+  for (let i = 0; i < 5; i++) starts.push((await timed(command)).cpu);
+  return Math.min(...starts);
+}
+
 /** A body by length into a file. */
 export async function commandDownload(options) {
   const { program, folder } = prepare(options);
   const file = join(folder, 'down');
+  const origin = `http://127.0.0.1:${options.port}`;
+  const start = await startOf([...program, '-o', file, `${origin}/length/0`]);
   return {
     async run(count) {
       let cpu = 0;
       for (let i = 0; i < count; i++) {
-        const one = await timed([...program, '-o', file, `http://127.0.0.1:${options.port}${options.path}`]);
+        const one = await timed([...program, '-o', file, origin + options.path]);
         const { size } = statSync(file);
         if (size !== options.bytes) throw new Error(`the file has ${size} bytes of ${options.bytes}`);
         rmSync(file);
-        cpu += one.cpu;
+        cpu += one.cpu - start;
       }
       return { cpu };
     },
@@ -60,13 +69,15 @@ export async function commandUpload(options) {
   const descriptor = openSync(file, 'w');
   ftruncateSync(descriptor, options.bytes);
   closeSync(descriptor);
+  const sink = `http://127.0.0.1:${options.port}/sink`;
+  const start = await startOf([...program, '-d', 'x', sink]);
   return {
     async run(count) {
       let cpu = 0;
       for (let i = 0; i < count; i++) {
-        const one = await timed([...program, '-T', file, `http://127.0.0.1:${options.port}/sink`]);
+        const one = await timed([...program, '-T', file, sink]);
         if (one.stdout.trim() !== String(options.bytes)) throw new Error(`the server counted ${one.stdout}`);
-        cpu += one.cpu;
+        cpu += one.cpu - start;
       }
       return { cpu };
     },
