@@ -142,7 +142,7 @@ function methodAndURL(positionals: readonly string[]): [method: string | null, u
     if (METHODS.has(first)) throw new UsageError(`there is no URL behind ${first}`);
     return [null, parseURL(first)];
   }
-  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(first))
+  if (!/^[a-z][\w!#$%&'*+.^`|~-]*$/i.test(first))
     throw new UsageError(`'${first}' is no method: millrace METHOD URL`);
   const method = METHODS.has(first.toUpperCase()) ? first.toUpperCase() : first;
   if (method === 'CONNECT') throw new UsageError('CONNECT makes tunnels: say -x URL');

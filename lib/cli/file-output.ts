@@ -64,7 +64,7 @@ export class FileOutput {
       const part = await lstat(target).catch(absent);
       if (part !== null && !part.isFile()) throw new Error(`${target} is no regular file`);
       const from = goOn && part !== null && part.size > 0 ? await readPart(target, part.size) : null;
-      return new FileOutput(path, target, stats === null ? null : stats.mode, from);
+      return new FileOutput(path, target, stats === null ? null : stats.mode & 0o7777, from);
     } catch (error) {
       throw cannotWrite(path, error);
     }

@@ -182,10 +182,14 @@ class Run {
     await this.#file?.measure(this.#down);
     const kept = (await this.#file?.abandon()) ?? null;
     if (status === STATUS.done) return status;
+    // What has come is the reader's, however slow it is; unless somebody has had enough.
+    await Promise.race([this.#output.flush(), stopped(this.#stop.signal)]).catch(() => undefined);
     const { method, url } = this.#command;
     const reached = this.#response === null ? null : { received: this.#down.bytes, total: this.#down.total };
     this.#terminal.line(failureLine(`${method} ${shownURL(url)}`, error, reached));
-    if (status === STATUS.interrupted && kept !== null) this.#terminal.line(this.#hint(kept));
+    if (status === STATUS.interrupted && kept !== null && mayGoOn(this.#command)) {
+      this.#terminal.line(this.#hint(kept));
+    }
     return status;
   }
 
@@ -214,6 +218,7 @@ function isRest(response: HTTPResponse): boolean {
 /** Rejects with the reason, once there is one. */
 function stopped(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
 }

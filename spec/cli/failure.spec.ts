@@ -146,6 +146,7 @@ const USAGE: readonly { readonly args: readonly string[]; readonly line: RegExp 
   { args: [], line: /^there is no URL: millrace \[METHOD\] URL \[options\], or --help$/ },
   { args: ['GET'], line: /^there is no URL behind GET$/ },
   { args: ['http://a/', 'http://b/'], line: /'http:\/\/a\/' is no method/ },
+  { args: ['--noproxy', '*', 'http://a/'], line: /^'\*' is no method/ },
   { args: ['GET', 'http://a/', 'b'], line: /one URL at a time: .*'b'$/ },
   { args: ['http://a:port/'], line: /this is no URL: http:\/\/a:port\/$/ },
   { args: ['http://user:secret@a:port/'], line: /this is no URL: http:\/\/\*\*\*@a:port\/$/ },

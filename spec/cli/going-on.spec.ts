@@ -191,11 +191,12 @@ describe('the command: going on', () => {
     expect(readdirSync(cwd)).to.deep.equal(['copy.part']);
   });
 
-  test('Ctrl-C without a file is one line', async () => {
+  test('Ctrl-C is one line where it cannot be gone on with', async () => {
     const cwd = place();
     const outcomes = await Promise.all([
       interrupted([`${server.origin}/slow?none`], cwd, asked('/slow?none')),
       interrupted(['-d', 'x', `${server.origin}/silent`], cwd, asked('/silent')),
+      interrupted(['-d', 'x', '-o', 'copy', `${server.origin}/slow?posted`], cwd, begun(cwd)),
     ]);
     for (const { status, stderr } of outcomes) {
       expect(status).to.equal(130);

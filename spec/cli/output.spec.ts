@@ -169,6 +169,12 @@ describe('the command: where the body goes', () => {
     expect(outcome.stderr).to.equal('');
   });
 
+  test('what came before a failure reaches a slow reader', async () => {
+    const outcome = await shell(`millrace "${server.origin}/cut?bytes=70000" | { sleep 2; wc -c; }`);
+    expect(outcome.text.trim()).to.equal('70000');
+    expect(outcome.stderr).to.match(/, 70000 of 70600 bytes received\n$/);
+  });
+
   test('both directions stream: an answer comes while the question is asked', async () => {
     const outcome = await shell(
       `mkfifo question; (exec 3> question; echo one >&3; read -r first < answered; echo two >&3) & ` +

@@ -184,10 +184,12 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       response.writeEarlyHints({ link: '</style.css>; rel=preload' });
       response.end('hinted\n');
       return;
-    case 'cut':
-      response.writeHead(200, { 'Content-Length': 1000 });
-      response.write(Buffer.alloc(400, 'x'), () => response.socket?.end());
+    case 'cut': {
+      const bytes = Number(url.searchParams.get('bytes') ?? 400);
+      response.writeHead(200, { 'Content-Length': bytes + 600 });
+      response.write(Buffer.alloc(bytes, 'x'), () => response.socket?.end());
       return;
+    }
     case 'garbage':
       response.socket?.end('this is not HTTP\r\n\r\n');
       return;
