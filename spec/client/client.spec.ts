@@ -175,6 +175,24 @@ describe('a client', () => {
     }
   });
 
+  it('keeps a pool that is in use, and lets one go that never was', async () => {
+    const clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const server = await rawServer(answer(okWith('hello')));
+      const client = clientWith();
+      await rejection(client.request('NO METHOD', urlOf(server)));
+      await rejection(client.request('NO METHOD', 'http://other.test/'));
+      expect(client.stats).to.include({ origins: 2, open: 0 });
+      clock.tick(30_000);
+      const response = await client.request('GET', urlOf(server));
+      clock.tick(31_000);
+      expect(client.stats).to.include({ origins: 1, busy: 1 });
+      expect(await response.text()).to.equal('hello');
+    } finally {
+      clock.restore();
+    }
+  });
+
   it('takes no more behind close(), which lets everything end', async () => {
     const server = await rawServer((socket) => setTimeout(() => socket.write(OK), 30));
     const client = clientWith({ maxConnections: 1 });
