@@ -45,7 +45,10 @@ export class PooledExchange extends Exchange {
     this.keepAliveMs = keepAliveOf(head);
     const sink = super.onHead(head, framing);
     // A pool has nobody to hand a connection over to on which HTTP is over.
-    if (framing.kind === 'switch') this.end('the peer will close');
+    if (framing.kind === 'switch') {
+      this.response?.finish();
+      this.end('the peer will close');
+    }
     return sink;
   }
 
