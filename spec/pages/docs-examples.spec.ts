@@ -1,5 +1,5 @@
 /**
- * The documentation, run: every TypeScript block of the README, the guide and the page for Python programmers is type-checked, runs
+ * The documentation, run: every TypeScript block of the README, the guide and the pages for those who know other clients is type-checked, runs
  * against servers on loopback, and prints what its `// →` comments say.
  *
  * A block is a program of its own; the blocks of the README are one program together. A block may use the names that `freeVariables`
@@ -42,7 +42,9 @@ function examplesOf(page: string): Example[] {
   }));
 }
 
-const EXAMPLES = ['README.md', 'docs/guide.md', 'docs/from-python.md'].flatMap(examplesOf);
+const EXAMPLES = ['README.md', 'docs/guide.md', 'docs/from-python.md', 'docs/coming-from.md'].flatMap(
+  examplesOf,
+);
 
 /** What an example may use without declaring it. */
 function freeVariables(servers: ExampleServers, directory: string): Record<string, string | number> {
