@@ -12,7 +12,7 @@ import { expect } from 'chai';
 import { HTTPConnection } from '../../lib/index.js';
 import { tableRows } from '../support/markdown.js';
 import { authority, freePath, identity } from '../support/raw-server.js';
-import { digestOf, startRecipeServers } from '../support/recipe-servers.js';
+import { BIG, digestOf, startRecipeServers } from '../support/recipe-servers.js';
 import type { RecipeServers } from '../support/recipe-servers.js';
 
 const root = new URL('../../../', import.meta.url);
@@ -204,6 +204,14 @@ describe('the recipes', () => {
       expect(await run('cookies.mjs', `${servers.url}/login`)).to.equal(
         `${servers.url}/home cookie: session=42\n`,
       );
+    },
+
+    'resumable-download.mjs': async () => {
+      const to = join(directory, 'big');
+      expect(await run('resumable-download.mjs', `${servers.url}/big`, to)).to.equal(
+        `${String(BIG.length)} bytes, gone on with 2 times\n`,
+      );
+      expect(digestOf(readFileSync(to))).to.equal(digestOf(BIG));
     },
 
     'opentelemetry.mjs': async () => {

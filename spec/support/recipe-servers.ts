@@ -165,6 +165,8 @@ export async function startRecipeServers(dockerSocket: string): Promise<RecipeSe
           .end();
       case '/home':
         return response.end(`cookie: ${request.headers.cookie ?? 'none'}`);
+      case '/big':
+        return serveCut(request, response, before(path));
       case '/cut':
         response.writeHead(200, { 'Content-Length': 10 }).write('four');
         await sleep(20);
@@ -222,6 +224,26 @@ export async function startRecipeServers(dockerSocket: string): Promise<RecipeSe
       await Promise.all(closed);
     },
   };
+}
+
+/** What `/big` serves: in pieces that end with a cut, as often as it is asked to go on. */
+export const BIG: Buffer = Buffer.alloc(300_000, 'big file ');
+
+function serveCut(request: IncomingMessage, response: ServerResponse, number: number): void {
+  const ETag = '"v1"';
+  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  const left = BIG.subarray(from);
+  const range = `bytes ${String(from)}-${String(BIG.length - 1)}/${String(BIG.length)}`;
+  const fields = { ETag, 'Content-Length': left.length };
+  if (request.headers.range === undefined) response.writeHead(200, fields);
+  else response.writeHead(206, { ...fields, 'Content-Range': range });
+  if (number === 2) {
+    response.end(left);
+    return;
+  }
+  response.write(left.subarray(0, 100_000), () => {
+    setTimeout(() => response.destroy(), 20);
+  });
 }
 
 /** The two calls that begin a command, and a terminal that speaks louder. */
