@@ -16,7 +16,7 @@ export type { ChunkedEncoderOptions, Trailers } from './coding/chunked-encoder.j
 export type { Timeouts } from './options.js';
 export { HTTPConnection } from './connection/connection.js';
 export type { HTTPConnectionOptions, HTTPSConnectionOptions } from './opening/connection-options.js';
-export type { ConnectTarget } from './opening/given.js';
+export type { ConnectTarget, CreateConnection } from './opening/given.js';
 export type { ProxyTLSOptions, TLSOptions } from './opening/tls-options.js';
 export { TunnelError } from './opening/tunnel-error.js';
 export {

@@ -25,8 +25,15 @@ export interface ResumeEvent {
 export interface DownloadOptions {
   /** Fields of the request. `Range` and `If-Range` are the download's own. */
   headers?: HeadersInit | undefined;
-  /** Where an earlier program stopped: the number of bytes it has, and the validator that its download had. */
-  from?: { position: number; validator: string } | undefined;
+  /** Where an earlier program stopped. */
+  from?:
+    | {
+        /** The number of bytes it has. */
+        position: number;
+        /** The validator that its download had. */
+        validator: string;
+      }
+    | undefined;
   /** So many requests in a row may bring no new byte. Default 10. */
   attempts?: number | undefined;
   /** Milliseconds: the n-th wait is random in [half, whole] of min(maxDelay, minDelay · 2^(n-1)). Default 200. */

@@ -17,6 +17,7 @@ export interface RequestStart {
   readonly id: number;
   /** The id of its connection. */
   readonly connection: number;
+  /** The request's method. */
   readonly method: string;
   /** The request's target, or its URL where that is known, without user information. */
   readonly url: string;

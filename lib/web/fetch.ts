@@ -15,11 +15,13 @@ export interface FetchOptions {
   decompress: true;
   /** 20 for `redirect: 'follow'`, else 0. */
   redirects: number;
+  /** The caller's signal, where there is one. */
   signal?: AbortSignal;
 }
 
 /** What `createFetch` needs: an `HTTPClient`, or whatever stands before one. */
 export interface FetchClient {
+  /** As `HTTPClient.request`. */
   request(
     method: string,
     url: string | URL,

@@ -42,9 +42,13 @@ function examplesOf(page: string): Example[] {
   }));
 }
 
-const EXAMPLES = ['README.md', 'docs/guide.md', 'docs/from-python.md', 'docs/coming-from.md'].flatMap(
-  examplesOf,
-);
+const EXAMPLES = [
+  'README.md',
+  'docs/site/first-page.md',
+  'docs/guide.md',
+  'docs/from-python.md',
+  'docs/coming-from.md',
+].flatMap(examplesOf);
 
 /** What an example may use without declaring it. */
 function freeVariables(servers: ExampleServers, directory: string): Record<string, string | number> {
