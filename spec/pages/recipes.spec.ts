@@ -92,7 +92,7 @@ describe('the recipes', () => {
       await conn.request('GET', '/fields', null, { Connection: 'X-Hop', 'X-Hop': 'one', 'X-Kept': 'two' });
       const answer = await conn.getResponse();
       expect([answer.getHeader('x-kept'), await answer.text()]).to.deep.equal(['yes', 'fields']);
-      expect([servers.seen.fields['x-hop'], servers.seen.fields['x-kept']]).to.deep.equal([undefined, 'two']);
+      expect(servers.seen.fields.find((fields) => fields['x-kept'] === 'two')).not.to.have.property('x-hop');
 
       // The origin refuses while the upload runs: the client gets the refusal.
       async function* endless(): AsyncGenerator<Buffer> {
@@ -234,7 +234,7 @@ describe('the recipes', () => {
         'url.full': `http://${host}/fields`,
       });
       expect([ok?.status.code, ok?.hasParent]).to.deep.equal([0, true]);
-      expect(servers.seen.fields['traceparent']).to.equal(ok?.traceparent);
+      expect(servers.seen.fields.map(({ traceparent }) => traceparent)).to.include(ok?.traceparent);
       expect([missing?.attributes['error.type'], missing?.status.code]).to.deep.equal(['404', 2]);
       expect(purge?.attributes).to.include({
         'http.request.method': '_OTHER',

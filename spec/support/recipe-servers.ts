@@ -34,8 +34,8 @@ export interface Seen {
   /** Bytes that `/flood` could write, and whether it was told to stop. */
   flooded: number;
   floodStopped: boolean;
-  /** Fields of the last request to `/fields`. */
-  fields: http.IncomingHttpHeaders;
+  /** Fields of the requests to `/fields`: the recipes run side by side, and more than one asks there. */
+  fields: http.IncomingHttpHeaders[];
   /** Where the SOCKS proxy was asked to connect. */
   destinations: string[];
 }
@@ -61,7 +61,7 @@ export async function startRecipeServers(dockerSocket: string): Promise<RecipeSe
     mostAtOnce: 0,
     flooded: 0,
     floodStopped: false,
-    fields: {},
+    fields: [],
     destinations: [],
   };
   const tries = new Map<string, number>();
@@ -106,7 +106,7 @@ export async function startRecipeServers(dockerSocket: string): Promise<RecipeSe
       case '/limit':
         return response.writeHead(413, { Connection: 'close' }).end('too large');
       case '/fields':
-        seen.fields = request.headers;
+        seen.fields.push(request.headers);
         return response.writeHead(200, { 'Keep-Alive': 'timeout=5', 'X-Kept': 'yes' }).end('fields');
       case '/flood': {
         response.once('close', () => {
