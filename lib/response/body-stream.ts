@@ -50,7 +50,10 @@ export class BodyStream extends Readable {
       return this.#node.silent || destroyed.call(this);
     });
     show('closed', function () {
-      return this.#node.silent || closed.call(this);
+      if (!this.#node.silent) return closed.call(this);
+      // finished() asks this first, and from Node 22 on it then asks Node's own state, before it listens.
+      this.#node.wake();
+      return true;
     });
     show('readable', function () {
       return !this.#node.silent && readable.call(this);
