@@ -104,7 +104,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
       this.#reject = reject;
       const signal = this.#plan.options?.signal;
       if (signal?.aborted === true) this.fail(signal.reason);
-      else this.#owner.take(this, false);
+      else this.#ask();
     });
   }
 
@@ -152,6 +152,12 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     const reject = this.#reject;
     this.#settle();
     reject(error);
+  }
+
+  /** Asks for a slot, unless the time for all of it ran out meanwhile: also while a body was drained that nobody reads. */
+  #ask(): void {
+    if (this.#totalLeftMs() < 1) this.#failOf(this.#totalError());
+    else this.#owner.take(this, false);
   }
 
   // One attempt.
@@ -293,7 +299,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     this.#resent = false;
     const totalLeft = this.#totalLeftMs();
     const goOn = (): void => {
-      if (this.#reject !== null) this.#owner.take(this, false);
+      if (this.#reject !== null) this.#ask();
     };
     this.#watch(Math.min(delay, totalLeft), () => {
       if (totalLeft < delay) {

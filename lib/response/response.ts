@@ -344,6 +344,7 @@ export class HTTPResponse extends BodyReaders {
       debugLevel,
       reused,
       remoteAddress,
+      redirectedFrom: this.#context.redirectedFrom,
       timing: this.#timing,
       fileno: () => this.fileno(),
       reusable: () => this.#context.reusable(),

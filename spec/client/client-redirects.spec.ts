@@ -3,6 +3,7 @@
  * `redirects.spec.ts`.
  */
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 
 import { expect } from 'chai';
 
@@ -54,6 +55,25 @@ describe('a client that follows redirects', () => {
     expect(response.redirectedFrom).to.deep.equal([urlOf(server, '/a'), urlOf(server, '/b')]);
     expect(server.connections).to.equal(1);
     expect(client.stats).to.include({ open: 1, busy: 0 });
+  });
+
+  it('names them also on a response that is decoded, and on a download that can go on', async () => {
+    const coded = gzipSync('decoded');
+    const fields = `Content-Encoding: gzip\r\nContent-Length: ${String(coded.length)}`;
+    const server = await rawServer((socket, { target }) => {
+      if (target === '/a') socket.write(redirect(302, '/b'));
+      else socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\n`), coded]));
+    });
+    const client = clientWith({ decompress: true });
+    const response = await client.request('GET', urlOf(server, '/a'));
+    expect(await response.text()).to.equal('decoded');
+    expect(response.redirectedFrom).to.deep.equal([urlOf(server, '/a')]);
+    const files = await rawServer(
+      routes({ '/a': redirect(302, '/b'), '/b': okWith('file', 'ETag: "1"\r\n') }),
+    );
+    const download = await client.resumable(urlOf(files, '/a'));
+    expect(await download.text()).to.equal('file');
+    expect(download.redirectedFrom).to.deep.equal([urlOf(files, '/a')]);
   });
 
   it('does not unless it was told to', async () => {
@@ -227,6 +247,17 @@ describe('a client that follows redirects', () => {
     const error = await rejection(clientWith().request('GET', urlOf(server, '/0'), null, {}, options));
     expect(error).to.include({ timer: 'total' });
     expect(performance.now() - begun).to.be.within(140, 400);
+  });
+
+  it("ends by `total` also while a redirect's body is drained, and asks no further", async () => {
+    const silent = 'HTTP/1.1 302 X\r\nLocation: /b\r\nContent-Length: 9\r\n\r\n';
+    const server = await rawServer(routes({ '/a': silent }));
+    const begun = performance.now();
+    const options = { timeout: { total: 100 } };
+    const error = await rejection(clientWith().request('GET', urlOf(server, '/a'), null, {}, options));
+    expect(error).to.include({ timer: 'total' });
+    expect(performance.now() - begun).to.be.within(90, 500);
+    expect(server.requests).to.have.length(1);
   });
 
   it('ends with an abort wherever it is', async () => {

@@ -363,6 +363,16 @@ describe('onRetry', () => {
     expect(await (await pool.request('GET', '/')).text()).to.equal('whole');
   });
 
+  it('is not made when `total` runs out while the body before it is drained', async () => {
+    const server = await rawServer(inTurn('HTTP/1.1 503 X\r\nContent-Length: 9\r\n\r\n', okWith('late')));
+    const pool = TCP.pool(server, { retries: FAST });
+    const options = { timeout: { total: 100 } };
+    const error = await rejection<Failed>(pool.request('GET', '/', null, {}, options));
+    expect(error).to.include({ timer: 'total' });
+    expect(error.attempts).to.have.length(2);
+    expect(server.requests).to.have.length(1);
+  });
+
   it('that says false behind an error gives that error', async () => {
     const server = await rawServer(dies);
     const pool = TCP.pool(server, { retries: { ...FAST, onRetry: () => false } });
