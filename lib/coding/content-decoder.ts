@@ -11,7 +11,10 @@ import { BadEncoding, IncompleteRead } from '../errors.js';
 import { listMembers } from '../protocol/grammar.js';
 
 /** Zstandard came with Node 22.15. */
-type Zlib = typeof zlib & { createZstdDecompress?: (options: zlib.ZlibOptions) => Engine };
+type Zlib = typeof zlib & {
+  createZstdDecompress?: (options: zlib.ZlibOptions) => Engine;
+  zstdDecompressSync?: (bytes: Buffer) => Buffer;
+};
 
 /** A decompressing stream of Node's. */
 type Engine = Transform & { readonly bytesWritten: number };
@@ -254,7 +257,22 @@ async function* decodeZstd(input: Input, { createZstdDecompress }: Zlib): Pieces
 }
 
 function isKnown(coding: string): boolean {
-  return DECODERS.has(coding) && (coding !== 'zstd' || loadZlib().createZstdDecompress !== undefined);
+  return DECODERS.has(coding) && (coding !== 'zstd' || (zstdIsSafe ??= findZstd()));
+}
+
+let zstdIsSafe: boolean | null = null;
+
+/** Node 22 has Zstandard, but takes a body that was cut for a whole one: there it counts as a coding that is not known. */
+function findZstd(): boolean {
+  const { zstdDecompressSync } = loadZlib();
+  if (zstdDecompressSync === undefined) return false;
+  try {
+    // The first byte of a frame.
+    zstdDecompressSync(Buffer.from([0x28]));
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function loadZlib(): Zlib {

@@ -8,6 +8,7 @@ import * as zlib from 'node:zlib';
 
 import { expect } from 'chai';
 
+import { acceptedCodings } from '../../lib/coding/content-decoder.js';
 import { BadEncoding, IncompleteRead, LimitExceeded } from '../../lib/errors.js';
 import { decoded } from '../../lib/response/decoded.js';
 import type { HTTPResponse } from '../../lib/response/response.js';
@@ -32,7 +33,8 @@ const CODINGS: [name: string, encode: Encode][] = [
   ['Deflate', (bytes) => zlib.deflateRawSync(bytes)],
   ['br', (bytes) => zlib.brotliCompressSync(bytes)],
 ];
-if (zstdCompressSync !== undefined) CODINGS.push(['zstd', zstdCompressSync]);
+const HAS_ZSTD = acceptedCodings().includes('zstd');
+if (zstdCompressSync !== undefined && HAS_ZSTD) CODINGS.push(['zstd', zstdCompressSync]);
 
 interface Coded {
   source: FedResponse;
@@ -115,7 +117,7 @@ describe('decoded', () => {
       expect(await coded('gzip', bytes, { pieces }).response.text()).to.equal('one two three');
   });
 
-  if (zstdCompressSync !== undefined) {
+  if (zstdCompressSync !== undefined && HAS_ZSTD) {
     it('takes several zstd frames for one body, wherever they are cut', async () => {
       const frames = ['one ', 'two ', 'three'].map((text) => zstdCompressSync(Buffer.from(text)));
       const bytes = Buffer.concat(frames);
