@@ -29,6 +29,17 @@ const COLUMNS: readonly { response: ResponseState; keepAlive: boolean[]; surplus
   { response: 'failed', keepAlive: [true, false], surplus: [false] },
 ];
 
+/** The members of a union of texts, as a file of lib/ writes it down: types are gone when this runs. */
+function membersOf(file: string, union: string): string[] {
+  const source = readFileSync(new URL(`lib/${file}`, root), 'utf8');
+  const [, members = ''] = new RegExp(`export type ${union} =([^;]*);`).exec(source) ?? [];
+  return Array.from(members.matchAll(/'([^']+)'/g), ([, member = '']) => member);
+}
+
+/** The first code span of each row. */
+const named = (heading: string): (string | undefined)[] =>
+  tableRows(page, heading).map(([first = '']) => codeSpans(first)[0]);
+
 describe('the page about the architecture', () => {
   it('lists every room of lib/ once, and no other', () => {
     const listed = tableRows(page, 'Rooms').flatMap(([rooms = '']) => codeSpans(rooms));
@@ -43,6 +54,31 @@ describe('the page about the architecture', () => {
     const missing = named.filter(
       (file) => !existsSync(new URL(file, file.startsWith('spec/') ? root : new URL('lib/', root))),
     );
+    expect(missing).to.deep.equal([]);
+  });
+
+  it('names every reason to close a connection, and no other', () => {
+    const reasons = membersOf('protocol/exchange-table.ts', 'CloseReason');
+    expect(reasons).to.have.length.above(5);
+    expect(named('What became of the connection')).to.deep.equal(reasons);
+    const links = tableRows(page, 'Who may end what').flatMap((cells) => codeSpans(cells.at(-1) ?? ''));
+    expect(reasons).to.include.members(links);
+  });
+
+  it('names every clock, and no other', () => {
+    const clocks = membersOf('exception.ts', 'TimerName');
+    expect(clocks).to.have.length.above(4);
+    expect(named('When each clock runs').toSorted()).to.deep.equal(clocks.toSorted());
+  });
+
+  it('names calls and members that are there', () => {
+    const sources = readdirSync(new URL('lib/', root), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => readFileSync(new URL(`lib/${path}`, root), 'utf8'))
+      .join('\n');
+    const missing = codeSpans(page.slice(page.indexOf('## Life of a request'), page.indexOf('## Decisions')))
+      .filter((span) => /^#?\w+$/.test(span) && /[a-z]/.test(span))
+      .filter((span) => !new RegExp(`${span}\\b`).test(sources));
     expect(missing).to.deep.equal([]);
   });
 
