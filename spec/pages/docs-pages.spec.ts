@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { CHANNELS } from '../../lib/channels.js';
 import * as millrace from '../../lib/index.js';
 import { DEFAULT_LIMITS } from '../../lib/limits.js';
 import { codeSpans, tableRows } from '../support/markdown.js';
@@ -76,6 +77,11 @@ describe('the documentation', () => {
       [...codeSpans(name), ...codeSpans(code)].join(' '),
     );
     expect(rows.toSorted()).to.deep.equal(codes.toSorted());
+  });
+
+  it('lists every channel in the guide', () => {
+    const rows = tableRows(read('docs/guide.md'), 'Watching').map(([name = '']) => codeSpans(name)[0]);
+    expect(rows).to.deep.equal(Object.values(CHANNELS).map((channel) => String(channel.name)));
   });
 
   it('names every limit and its default in the guide', () => {
