@@ -75,7 +75,18 @@ const REQUESTS: readonly { row: string; call: Call; sent: string }[] = [
     call: ['POST', '/', '"é"', { 'Content-Type': 'application/json' }],
     sent: 'POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Type: application/json\r\n\r\n"\xc3\xa9"',
   },
+  {
+    row: 'text is ISO-8859-1',
+    call: ['POST', '/', '<é/>', { 'Content-Type': 'image/svg+xml' }],
+    sent: 'POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Type: image/svg+xml\r\n\r\n<\xc3\xa9/>',
+  },
   { row: 'text is ISO-8859-1', call: ['POST', '/', '€'], sent: 'TypeError' },
+  {
+    row: 'a keyword that is not known',
+    call: ['GET', '/', null, {}, { encodeChuncked: true } as object],
+    sent: 'TypeError',
+  },
+  { row: 'timeout for connect', call: ['GET', '/', null, {}, { timeout: 0 }], sent: 'RangeError' },
   {
     row: 'text in an iterable',
     call: ['POST', '/', ['é']],

@@ -1,6 +1,8 @@
 /**
  * The names of HTTPConnection and HTTPSConnection in http.client, each shown by what its counterpart does.
  */
+import { connect } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import {
@@ -14,6 +16,7 @@ import {
   TimeoutError,
   TunnelError,
 } from '../../../lib/index.js';
+import type { ConnectTarget } from '../../../lib/index.js';
 import {
   answer,
   authority,
@@ -234,15 +237,26 @@ export const CONNECTION: Showings = {
   _create_connection: async () => {
     const server = await rawServer(answer(OK));
     const asked: string[] = [];
-    const conn = new HTTPConnection('name.example', server.port, {
-      lookup: (name, _options, callback) => {
-        asked.push(name);
-        callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    for (const options of [
+      {
+        lookup: ((name, _options, callback) => {
+          asked.push(name);
+          callback(null, [{ address: '127.0.0.1', family: 4 }]);
+        }) satisfies LookupFunction,
       },
-    });
-    await conn.request('GET', '/');
-    expect((await conn.getResponse()).status).to.equal(200);
-    expect(asked).to.deep.equal(['name.example']);
+      {
+        createConnection({ host }: ConnectTarget) {
+          asked.push(host);
+          return connect(server.port, '127.0.0.1');
+        },
+      },
+    ]) {
+      const conn = new HTTPConnection('name.example', server.port, options);
+      await conn.request('GET', '/');
+      expect((await conn.getResponse()).status).to.equal(200);
+      conn.close();
+    }
+    expect(asked).to.deep.equal(['name.example', 'name.example']);
   },
 };
 
