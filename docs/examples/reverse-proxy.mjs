@@ -56,6 +56,9 @@ const server = createServer(async (incoming, outgoing) => {
     // Once the head is out, only a broken connection tells the client that the body is not whole.
     if (outgoing.headersSent) outgoing.destroy();
     else outgoing.writeHead(502, { Connection: 'close' }).end('bad gateway\n');
+  } finally {
+    // What the client still sends behind an early answer is dropped, so that its next request is seen.
+    incoming.resume();
   }
 });
 server.listen(Number(port), '127.0.0.1', () => console.log(`listening on ${server.address().port}`));
