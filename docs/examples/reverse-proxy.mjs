@@ -57,8 +57,9 @@ const server = createServer(async (incoming, outgoing) => {
     if (outgoing.headersSent) outgoing.destroy();
     else outgoing.writeHead(502, { Connection: 'close' }).end('bad gateway\n');
   } finally {
-    // What the client still sends behind an early answer is dropped, so that its next request is seen.
-    incoming.resume();
+    // What the client still sends behind an early answer is dropped, so that its next request is seen. (The iterator may hold on to
+    // the stream for one piece more, and resume() would do nothing until then.)
+    incoming.on('data', () => {});
   }
 });
 server.listen(Number(port), '127.0.0.1', () => console.log(`listening on ${server.address().port}`));
