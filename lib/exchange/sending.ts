@@ -39,8 +39,6 @@ export interface SendingOwner {
 /** Bytes that are sent one after the other: a body, or what one call of `send` brings. */
 interface Part {
   body: BodyPlan;
-  /** Whether it is the body of the request, which its plan frames. */
-  framed: boolean;
   /** Bytes of it that were written. */
   sent: number;
   /** Settles the caller's promise; null once that has happened. */
@@ -144,7 +142,7 @@ export class Sending {
   /** Sends more behind what is being sent: `send()`. Settles when it was handed to the socket, or became pointless. */
   add(body: BodyPlan): Promise<void> {
     return new Promise((resolve, reject) => {
-      const part: Part = { body, framed: false, sent: 0, settle: { resolve, reject }, ready: true };
+      const part: Part = { body, sent: 0, settle: { resolve, reject }, ready: true };
       if (this.#parts === NO_PARTS) this.#parts = [part];
       else this.#parts.push(part);
       try {
