@@ -3,13 +3,13 @@
  *
  * It says that something ran out and ends nothing itself; behind `stop()` nothing of it is left.
  */
+import { SignalWatch } from '../exchange/signal-watch.js';
 import { MAX_MS } from '../options.js';
 
 export class DownloadWatch {
-  readonly #signal: AbortSignal | undefined;
+  readonly #signal: SignalWatch | null;
   readonly #endsAt: number;
   readonly #onTotal: () => void;
-  readonly #onAbort: () => void;
   #started = false;
   #total: NodeJS.Timeout | undefined;
   #delay: NodeJS.Timeout | undefined;
@@ -26,22 +26,18 @@ export class DownloadWatch {
     onTotal: () => void,
     onAbort: (reason: unknown) => void,
   ) {
-    this.#signal = signal;
+    this.#signal = signal === undefined ? null : new SignalWatch(signal, onAbort);
     this.#endsAt = endsAt;
     this.#onTotal = onTotal;
-    this.#onAbort = () => {
-      onAbort(signal?.reason);
-    };
   }
 
   /** From the first interruption on, as until then the first request watches. */
   start(): void {
     if (this.#started) return;
     this.#started = true;
-    this.#signal?.addEventListener('abort', this.#onAbort);
     if (this.#endsAt !== Infinity)
       this.#total = setTimeout(this.#onTotal, Math.ceil(Math.max(0, this.#endsAt - performance.now())));
-    if (this.#signal?.aborted === true) this.#onAbort();
+    this.#signal?.start();
   }
 
   /** Resolves after so many milliseconds, or when it is stopped. */
@@ -55,7 +51,7 @@ export class DownloadWatch {
   stop(): void {
     clearTimeout(this.#total);
     clearTimeout(this.#delay);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#signal?.stop();
     this.#wake?.();
   }
 }

@@ -6,6 +6,7 @@
  */
 import { Duplex } from 'node:stream';
 import type { DuplexOptions, Readable } from 'node:stream';
+import { SignalWatch } from '../exchange/signal-watch.js';
 import { prematureClose } from '../request/source.js';
 import type { HTTPResponse } from '../response/response.js';
 
@@ -53,8 +54,7 @@ export class RequestStream extends Duplex {
   readonly response: Promise<HTTPResponse>;
 
   readonly #controller = new AbortController();
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort: (() => void) | null = null;
+  #signal: SignalWatch | null = null;
   /** The response that is read from. */
   #answer: HTTPResponse | null = null;
   #reading = false;
@@ -85,14 +85,13 @@ export class RequestStream extends Duplex {
     this.on('unpipe', (source: Readable) => this.#piped.delete(source));
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw new TypeError('signal must be an AbortSignal');
-    this.#signal = signal;
     if (signal?.aborted === true) {
       this.#controller.abort(signal.reason);
     } else if (signal !== undefined) {
-      this.#onAbort = () => {
-        this.destroy(signal.reason as Error);
-      };
-      signal.addEventListener('abort', this.#onAbort);
+      this.#signal = new SignalWatch(signal, (reason) => {
+        this.destroy(reason as Error);
+      });
+      this.#signal.start();
     }
     this.response = begin(
       bodiless ? null : { [Symbol.asyncIterator]: () => this.#pieces() },
@@ -250,7 +249,7 @@ export class RequestStream extends Duplex {
 
   /** @internal */
   override _destroy(error: Error | null, callback: Done): void {
-    if (this.#onAbort !== null) this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#signal?.stop();
     const finished = this.readableEnded && this.writableFinished;
     if (!finished) {
       this.#controller.abort(error ?? destroyedError());

@@ -5,6 +5,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { HTTPException, TimeoutError } from '../errors.js';
+import { SignalWatch } from '../exchange/signal-watch.js';
 import { MAX_MS } from '../options.js';
 import type { TimeLimits } from '../options.js';
 import type { RequestBody } from '../request/body.js';
@@ -83,7 +84,7 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
   /** Whether this attempt has been sent again by itself. */
   #resent = false;
   #timer: NodeJS.Timeout | undefined;
-  #onAbort: (() => void) | null = null;
+  #signal: SignalWatch | null = null;
   /** The caller's async context, kept while it waits. */
   #scope: AsyncResource | null = null;
 
@@ -352,20 +353,19 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     if (ms <= MAX_MS) this.#timer = setTimeout(onTime, Math.max(0, Math.ceil(ms)));
     const signal = this.#plan.options?.signal;
     if (signal === undefined) return;
-    this.#onAbort = () => {
+    this.#signal = new SignalWatch(signal, (reason) => {
       const slot = this.#slot;
-      if (slot !== null) this.#onNoBody(slot, signal.reason);
-      else this.fail(signal.reason);
-    };
-    signal.addEventListener('abort', this.#onAbort);
+      if (slot !== null) this.#onNoBody(slot, reason);
+      else this.fail(reason);
+    });
+    this.#signal.start();
   }
 
   #unwatch(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#onAbort === null) return;
-    this.#plan.options?.signal?.removeEventListener('abort', this.#onAbort);
-    this.#onAbort = null;
+    this.#signal?.stop();
+    this.#signal = null;
   }
 
   #totalLeftMs(): number {

@@ -3,6 +3,7 @@
  */
 import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
+import { HTTPConnectionPool } from '../../lib/index.js';
 import type { RequestOptions } from '../../lib/index.js';
 import { generatorBody } from '../support/body-sources.js';
 import { OK } from '../support/raw-server.js';
@@ -47,6 +48,28 @@ for (const way of [TCP, TLS, TUNNEL]) {
     });
   });
 }
+
+describe('a signal that many share', () => {
+  it('has one listener, whoever waits and for what, and tells each of them', async () => {
+    const server = await TCP.serve(() => undefined);
+    const pool = new HTTPConnectionPool(`http://127.0.0.1:${String(server.port)}`, { maxConnections: 5 });
+    const aborter = new AbortController();
+    const { signal } = aborter;
+    const reason = new Error('all of them');
+    const failed = Array.from({ length: 20 }, () =>
+      rejection(pool.request('GET', '/', null, {}, { signal })),
+    );
+    const stream = pool.stream('PUT', '/', {}, { signal });
+    stream.on('error', () => undefined);
+    await server.until(({ requests }) => requests.length === 5);
+    expect(getEventListeners(signal, 'abort')).to.have.length(1);
+    aborter.abort(reason);
+    for (const error of await Promise.all([...failed, rejection(stream.response)]))
+      expect(error).to.equal(reason);
+    expect(getEventListeners(signal, 'abort')).to.have.length(0);
+    expect(pool.stats).to.deep.equal({ open: 0, busy: 0, idle: 0, waiting: 0 });
+  });
+});
 
 describe('an options object that is used again', () => {
   it('with another signal holds none of the first', async () => {
