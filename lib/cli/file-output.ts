@@ -103,11 +103,11 @@ export class FileOutput {
   async receive(response: HTTPResponse, meter: Meter): Promise<void> {
     const handle = this.#handle;
     if (handle === null) return;
-    if (this.partial) {
+    // A body with a length is a file, and saved in large blocks; one without may be a feed that somebody follows, and is written as it comes.
+    if (this.partial && response.length !== null) {
       await response.save(handle);
       return;
     }
-    // A device or a FIFO has no size to ask for.
     for await (const bytes of response) {
       for (let written = 0; written < bytes.length;) {
         const { bytesWritten } = await mayBlock(handle.write(bytes, written)).catch((error: unknown) => {

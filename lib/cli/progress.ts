@@ -20,7 +20,7 @@ export class Progress {
   #timer: NodeJS.Timeout | null = null;
   #over = false;
   /** Brings the meters up to date. */
-  refresh: (() => Promise<void>) | null = null;
+  refresh: (() => void) | null = null;
 
   /** @param wanted - null: a bar where the terminal can draw one */
   constructor(terminal: Terminal, wanted: ProgressMode | null, ways: Directions) {
@@ -39,9 +39,9 @@ export class Progress {
   /** Begins to show. */
   start(): void {
     if (!this.active) return;
-    this.#timer = setInterval(() => void this.#draw(), this.#mode === 'bar' ? DRAW_MS : LINE_MS);
+    this.#timer = setInterval(() => this.#draw(), this.#mode === 'bar' ? DRAW_MS : LINE_MS);
     this.#timer.unref();
-    this.#terminal.onResize(() => void this.#draw());
+    this.#terminal.onResize(() => this.#draw());
   }
 
   /** Shows no more; with `closing`, what was done is left standing as one line. */
@@ -55,8 +55,8 @@ export class Progress {
     if (line !== '') this.#terminal.line(line);
   }
 
-  async #draw(): Promise<void> {
-    await this.refresh?.();
+  #draw(): void {
+    this.refresh?.();
     if (this.#over) return;
     const { width, colours } = this.#terminal;
     if (this.#mode === 'bar') this.#terminal.show(progressLine(this.#ways, { width, bar: true, colours }));

@@ -166,13 +166,12 @@ class Run {
   }
 
   /** Brings the count of what was received up to date, while a file is written without our seeing the pieces. */
-  async #measure(): Promise<void> {
+  #measure(): void {
     const response = this.#response;
     if (this.#file?.partial !== true || response === null) return;
     const { total } = this.#down;
     if (response instanceof ResumableDownload) this.#down.set(response.position);
     else if (total !== null && response.length !== null) this.#down.set(total - response.length);
-    else await this.#file.measure(this.#down);
   }
 
   async #fail(error: unknown): Promise<ExitStatus> {

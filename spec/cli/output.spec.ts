@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
@@ -86,6 +87,17 @@ describe('the command: where the body goes', () => {
     expect(outcome.status).to.equal(3);
     expect(readFileSync(join(cwd, 'copy'), 'utf8')).to.equal('what was there');
     expect(statSync(join(cwd, 'copy.part')).size).to.equal(400);
+  });
+
+  test('-o writes a body without a length as it comes', async () => {
+    const cwd = place('feed');
+    const part = join(cwd, 'copy.part');
+    const running = millrace(['-o', 'copy', `${server.origin}/feed`], { cwd });
+    while (!existsSync(part) || statSync(part).size === 0) await sleep(20);
+    expect(readFileSync(part, 'utf8')).to.equal('first\n');
+    await millrace([`${server.origin}/end-of-feeds`]);
+    expect((await running).status).to.equal(0);
+    expect(readFileSync(join(cwd, 'copy'), 'utf8')).to.equal('first\nlast\n');
   });
 
   test('-o keeps the permissions of the file that it replaces', async () => {

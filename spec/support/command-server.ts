@@ -95,6 +95,9 @@ export async function startCommandServer(socketPath?: string): Promise<CommandSe
 /** How often `/flaky` was asked. */
 let flaky = 0;
 
+/** Answers of `/feed`, which go on until `/end-of-feeds` is asked. */
+const feeds: ServerResponse[] = [];
+
 /** Passes on whatever it is asked, to loopback only. */
 function proxyServer(proxied: string[]): Server {
   const server = http.createServer((request, response) => {
@@ -161,6 +164,14 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
     case 'untold':
       response.writeHead(200, { 'Content-Length': FILE.length });
       response.write(FILE.subarray(0, PIECE));
+      return;
+    case 'feed':
+      response.write('first\n');
+      feeds.push(response);
+      return;
+    case 'end-of-feeds':
+      for (const feed of feeds.splice(0)) feed.end('last\n');
+      response.end();
       return;
     case 'packed':
       givePacked(request, response);
