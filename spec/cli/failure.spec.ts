@@ -87,9 +87,9 @@ const CASES: readonly Case[] = [
   },
   {
     name: '-m in the middle of the body',
-    args: ['-m', '0.4', '@/stall'],
+    args: ['-m', '1.5', '@/stall'],
     status: 5,
-    line: /^GET .*\/stall : .*0\.4 s.*, 400 of 1000 bytes received$/,
+    line: /^GET .*\/stall : .*1\.5 s.*, 400 of 1000 bytes received$/,
   },
   {
     name: '-T of a file that is not there',
