@@ -12,6 +12,7 @@ import type { RequestBody } from '../request/body.js';
 import { describedUnsent, planRequest } from '../request/plan.js';
 import type { RequestDraft, RequestPlan } from '../request/plan.js';
 import type { RequestOptions } from '../request/request-options.js';
+import { cancelSource } from '../request/source.js';
 import { decoded } from '../response/decoded.js';
 import type { HTTPResponse } from '../response/response.js';
 import { Attempts } from './attempts.js';
@@ -193,12 +194,17 @@ export class Call implements Member<Call>, SlotCall, BodyOwner {
     });
     plan.then(
       (made) => {
-        this.#unwatch();
-        if (this.#reject === null) this.#owner.giveBack(slot);
-        else this.#exchangeOn(slot, made);
+        if (this.#slot === slot) {
+          this.#unwatch();
+          this.#exchangeOn(slot, made);
+          return;
+        }
+        // Too late: whatever ended the call has given the slot back, and somebody else may have it.
+        const source = made.body?.source ?? null;
+        if (source !== null) cancelSource(source);
       },
       (error: unknown) => {
-        this.#unwatch();
+        if (this.#slot === slot) this.#unwatch();
         this.#onNoBody(slot, error);
       },
     );

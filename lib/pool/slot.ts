@@ -123,8 +123,9 @@ export class Slot implements LinkSource, LinkWatcher, Member<Slot> {
 
   onLinkClosed(link: Link): void {
     if (link !== this.link) return;
-    // Its next exchange has not begun on it: that one gets another.
-    if (this.#waiting !== null || (this.user !== null && this.user.link === null)) this.dropLink();
+    // Its next exchange has not begun on it, or not at all while a body is made: that one gets another.
+    const begun = this.user === null ? this.call === null : this.user.link !== null;
+    if (this.#waiting !== null || !begun) this.dropLink();
     else this.vacate();
   }
 

@@ -6,11 +6,12 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
 import type { Attempt, HTTPConnectionPool, PoolBody } from '../../lib/index.js';
-import { TCP, TLS } from '../support/pools.js';
+import { okWith, TCP, TLS, until } from '../support/pools.js';
 import type { PoolWay } from '../support/pools.js';
 import { OK } from '../support/raw-server.js';
 import type { Peer, RawServer, Script } from '../support/raw-server.js';
@@ -321,6 +322,41 @@ describe('a factory of bodies', () => {
       expect((await pool.request('PUT', '/second', () => again)).status).to.equal(200);
       expect(server.peer(1).requests[0]?.body.toString()).to.equal('body');
     }
+  });
+
+  it('that answers after an abort disturbs nobody who has the connection by then, and its stream is told', async () => {
+    const { server, pool } = await withUsedConnection(TCP, (socket, { target }) => {
+      if (target === '/slow') setTimeout(() => socket.write(okWith('slow')), 50);
+      else socket.write(okWith('fast'));
+    });
+    const controller = new AbortController();
+    let answer: (body: Readable) => void = () => undefined;
+    const factory = (): Promise<Readable> => new Promise((resolve) => (answer = resolve));
+    const aborted = rejection(pool.request('PUT', '/', factory, {}, { signal: controller.signal }));
+    controller.abort(new Error('no longer'));
+    await aborted;
+    const slow = pool.request('GET', '/slow');
+    const late = Readable.from(['late']);
+    answer(late);
+    await until(() => late.destroyed);
+    expect(pool.stats).to.include({ open: 1, busy: 1, idle: 0 });
+    const next = pool.request('GET', '/next');
+    expect(await (await slow).text()).to.equal('slow');
+    await (await next).text();
+    expect(server.requests.map(({ target }) => target)).to.not.include('/');
+  });
+
+  it('may take longer than the server keeps the connection: it gets another, which is counted', async () => {
+    const { server, pool } = await withUsedConnection(TCP, (socket) => socket.write(okWith('done')));
+    const response = pool.request('PUT', '/', async () => {
+      server.peer(0).socket.end();
+      await server.peer(0).closed;
+      await wait(20);
+      return 'body';
+    });
+    expect(await (await response).text()).to.equal('done');
+    expect(server.connections).to.equal(2);
+    expect(pool.stats).to.deep.equal({ open: 1, busy: 0, idle: 1, waiting: 0 });
   });
 
   it('that never answers ends with an abort, with `total`, and with destroy()', async () => {
