@@ -239,7 +239,8 @@ describe('detach()', () => {
       const error = await rejection<NodeJS.ErrnoException>(
         pipeline(Readable.from(generatorBody(Infinity, 50_000).body), stream),
       );
-      expect(error.code).to.be.oneOf(['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE']);
+      // The last is Node's word for a write that still waited in its TLS when that was torn down.
+      expect(error.code).to.be.oneOf(['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'ECANCELED']);
       expect(stream.destroyed).to.equal(true);
     });
 
