@@ -7,6 +7,7 @@ import { events } from './events.mjs';
 import { pools } from './pools.mjs';
 import { proxies } from './proxies.mjs';
 import { registry } from './registry.mjs';
+import { resuming } from './resuming.mjs';
 import { tls } from './tls.mjs';
 import { uploads } from './uploads.mjs';
 
@@ -22,6 +23,6 @@ export const REPORTED = [
   'docker-registry',
 ];
 
-const themes = [downloads, uploads, connections, pools, tls, proxies, events, registry].flat();
+const themes = [downloads, resuming, uploads, connections, pools, tls, proxies, events, registry].flat();
 
 export const JOBS = REPORTED.flatMap((server) => themes.filter((job) => job.server === server));
