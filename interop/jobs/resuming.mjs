@@ -97,7 +97,8 @@ const resumed = forTargets(['byLength'], ({ server, byLength: url }) => ({
 }));
 
 const continued = forTargets(['byLength'], ({ server, byLength: url }) => ({
-  title: 'a download goes on where another program stopped, is empty at its end, and tells when the file has changed',
+  title:
+    'a download goes on where another program stopped, is empty at its end, and tells when the file has changed',
   run: async (context) => {
     const { ResourceChanged } = context.millrace;
     const client = context.client();

@@ -115,6 +115,24 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
 
 let timesBusy = 0;
 
+const TAPE_TAG = '"tape-1"';
+
+/** A file that knows ranges; asked for as a whole it is cut. */
+async function giveTape({ headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+  const file = Buffer.alloc(FILE_BYTES, 'tape ');
+  const from = headers['if-range'] === TAPE_TAG ? Number(/=([0-9]+)-$/.exec(headers.range ?? '')?.[1]) : 0;
+  const rest = { ETag: TAPE_TAG, 'Content-Length': FILE_BYTES - from };
+  if (from > 0) {
+    const range = `bytes ${String(from)}-${String(FILE_BYTES - 1)}/${String(FILE_BYTES)}`;
+    response.writeHead(206, { 'Content-Range': range, ...rest }).end(file.subarray(from));
+    return;
+  }
+  response.writeHead(200, rest);
+  response.write(file.subarray(0, 100_000));
+  await sleep(PAUSE_MS);
+  response.socket?.end();
+}
+
 /** Requests without one. */
 async function give(request: IncomingMessage, response: ServerResponse): Promise<void> {
   switch (request.url) {
@@ -125,6 +143,9 @@ async function give(request: IncomingMessage, response: ServerResponse): Promise
       return;
     case '/file':
       response.writeHead(200, { 'Content-Length': FILE_BYTES }).end(Buffer.alloc(FILE_BYTES, 'file '));
+      return;
+    case '/tape':
+      await giveTape(request, response);
       return;
     case '/lines':
       response.writeHead(200, TEXT);
