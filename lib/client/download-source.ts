@@ -295,6 +295,11 @@ export class DownloadSource implements BodySource {
     };
     if (response.destroyed && response.errored !== null) giveUp(response.errored);
     else response.whenGivenUp(giveUp);
+    if (!this.#resumable) return;
+    response.whenCutShort(() => {
+      // Its exchange is over and watches no more, while this goes on as soon as somebody reads.
+      if (this.#target !== null) this.#watch.start();
+    });
   }
 
   #report(error: Error): void {

@@ -31,7 +31,7 @@ export class DownloadWatch {
     this.#onTotal = onTotal;
   }
 
-  /** From the first interruption on, as until then the first request watches. */
+  /** From the first interruption on: until then the first request watches. */
   start(): void {
     if (this.#started) return;
     this.#started = true;

@@ -82,6 +82,7 @@ export class BodyStream extends Readable {
   #turn: Promise<unknown> | null = null;
   /** The piece that a loop waits for outside of any turn. */
   #piece: Promise<Buffer | null> | null = null;
+  #onCutShort: (() => void) | null = null;
   /** A direct reader was here, which Node does not see. */
   #readDirectly = false;
 
@@ -157,6 +158,7 @@ export class BodyStream extends Readable {
   fail(error: Error): void {
     this.#source = GONE;
     this.#buffer.fail(error);
+    this.#onCutShort?.();
     if (this.#node.wanted && !this.#busy) this.#showFailure();
   }
 
@@ -167,6 +169,16 @@ export class BodyStream extends Readable {
    */
   whenGivenUp(tell: (error: Error) => void): void {
     this.#buffer.onGivenUp = tell;
+  }
+
+  /**
+   * Calls back when the body is cut short, though what came before is not read yet.
+   *
+   * @internal
+   */
+  whenCutShort(tell: () => void): void {
+    this.#onCutShort = tell;
+    if (this.#buffer.failure !== null) tell();
   }
 
   /**

@@ -10,7 +10,7 @@ import {
   ResourceChanged,
   TimeoutError,
 } from '../../lib/index.js';
-import { download } from '../support/download.js';
+import { clientWith, download } from '../support/download.js';
 import { sleep } from '../support/expiry.js';
 import { ETAG, FileCheck, fileServer, wholeFile } from '../support/file-server.js';
 import type { Cut, CutKind, FileServerOptions } from '../support/file-server.js';
@@ -172,11 +172,13 @@ describe('a resumable download', () => {
   });
 
   it('gives its connection back with the last byte', async () => {
-    const { url, server } = await served({ cuts: [cut(10)] });
-    const body = await download(url);
-    await body.readall();
+    const { url } = await served({ cuts: [cut(10)] });
+    const client = clientWith();
+    const body = await client.resumable(url, { minDelay: 1 });
+    await body.readbytes(SIZE);
+    expect(body.isClosed()).to.equal(true);
+    expect(client.stats).to.include({ busy: 0, idle: 1 });
     expect(await body.drain()).to.equal(true);
-    expect(server.connections).to.equal(2);
   });
 });
 
@@ -627,6 +629,31 @@ describe('the end of a download', () => {
       await check();
     });
   }
+
+  it('comes at once while nobody reads, although the connection was lost', async () => {
+    const mine = new Error('mine');
+    for (const total of [undefined, 100]) {
+      const control = new AbortController();
+      const { url, server } = await served({ cuts: [cut(20_000)] });
+      const body = await download(url, { signal: control.signal, timeout: { total } });
+      await server.peer().closed;
+      await sleep(30);
+      const ended = rejection(finished(body));
+      if (total === undefined) control.abort(mine);
+      const error = await ended;
+      if (total === undefined) expect(error).to.equal(mine);
+      else expect(error).to.include({ timer: 'total' });
+      expect(body.destroyed).to.equal(true);
+      expect(getEventListeners(control.signal, 'abort')).to.have.length(0);
+    }
+  });
+
+  it('does not come by the time for all of it once all of it was received', async () => {
+    const { url } = await fileServer({ size: 5000 });
+    const body = await download(url, { timeout: { total: 60 } });
+    await sleep(120);
+    expect((await body.readall()).equals(wholeFile(5000))).to.equal(true);
+  });
 
   it('leaves no listener behind', async () => {
     const { signal } = new AbortController();
