@@ -4,7 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -252,6 +260,24 @@ console.log(required.HTTPConnection === HTTPConnection, files.join(), late.join(
       assert.match(source, /^\.\.\/lib\/.*\.ts$/);
       assert.ok((map.sourcesContent[index] ?? '').length > 0, source);
     }
+  });
+
+  it('is what the recipes run on, copied into a fresh directory beside the packages that they name', () => {
+    for (const name of readdirSync(tools).filter((entry) => !/^[@.]|^millrace$/.test(entry)))
+      symlinkSync(join(tools, name), join(directory, 'node_modules', name));
+    symlinkSync(join(tools, '@opentelemetry'), join(directory, 'node_modules/@opentelemetry'));
+    const spec = join(root, 'build/spec/pages/recipes.spec.js');
+    const env = { ...process.env, RECIPES_IN: join(directory, 'recipes') };
+    const { status, stdout } = spawnSync(
+      bin('mocha'),
+      ['--no-config', '--timeout', '30000', '--exit', spec],
+      {
+        cwd: directory,
+        encoding: 'utf8',
+        env,
+      },
+    );
+    assert.equal(status, 0, stdout);
   });
 
   function flags(module: string, resolution: string): string[] {

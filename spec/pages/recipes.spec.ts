@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { HTTPConnection } from '../../lib/index.js';
@@ -17,7 +18,14 @@ import type { RecipeServers } from '../support/recipe-servers.js';
 
 const root = new URL('../../../', import.meta.url);
 const sources = new URL('docs/examples/', root);
-const workshop = new URL('./recipes/', import.meta.url);
+
+/** A folder where the package is installed, to run the recipes there as they are (`npm run package:check` does so). */
+const installed = process.env['RECIPES_IN'];
+const workshop =
+  installed === undefined ? new URL('./recipes/', import.meta.url) : pathToFileURL(`${installed}/`);
+const library = installed === undefined ? '../../../lib/index.js' : 'millrace';
+
+const workers = new Set<Worker>();
 
 /** A recipe that runs. */
 class Running {
@@ -26,6 +34,7 @@ class Running {
   printed = '';
   complained = '';
   #failure: Error | null = null;
+  #over = false;
 
   constructor(name: string, args: readonly (string | number)[], env: Record<string, string> = {}) {
     this.worker = new Worker(new URL(name, workshop), {
@@ -40,7 +49,10 @@ class Running {
     this.worker.on('error', (error) => {
       this.#failure = error;
     });
-    this.ended = once(this.worker, 'exit').then(() => undefined);
+    workers.add(this.worker);
+    this.ended = once(this.worker, 'exit').then(() => {
+      this.#over = true;
+    });
   }
 
   /** Everything it printed, once it has ended by itself. */
@@ -56,6 +68,7 @@ class Running {
       const match = pattern.exec(this.printed);
       if (match !== null) return match;
       if (this.#failure !== null) throw this.#failure;
+      if (this.#over) throw new Error(`it ended without ${String(pattern)}: ${this.complained}`);
       await sleep(5);
     }
   }
@@ -125,7 +138,6 @@ describe('the recipes', () => {
       expect(servers.seen.floodStopped).to.equal(false);
       flood.destroy();
       while (!servers.seen.floodStopped) await sleep(5);
-      await recipe.worker.terminate();
     },
 
     's3-multipart.mjs': async () => {
@@ -271,12 +283,10 @@ describe('the recipes', () => {
     mkdirSync(workshop);
     for (const name of readdirSync(sources)) {
       const code = readFileSync(new URL(name, sources), 'utf8');
-      writeFileSync(
-        new URL(name, workshop),
-        code.replaceAll("from 'millrace'", "from '../../../lib/index.js'"),
-      );
+      writeFileSync(new URL(name, workshop), code.replaceAll("from 'millrace'", `from '${library}'`));
     }
-    for (const [name, code] of Object.entries(PROGRAMS)) writeFileSync(new URL(name, workshop), code);
+    for (const [name, code] of Object.entries(PROGRAMS))
+      writeFileSync(new URL(name, workshop), code.replaceAll("from 'millrace'", `from '${library}'`));
     writeFileSync(file, bytes);
     servers = await startRecipeServers(socket);
     for (const [name, start] of Object.entries(CASES)) {
@@ -287,6 +297,8 @@ describe('the recipes', () => {
   });
 
   after(async () => {
+    // Those that go on by themselves, and those whose test has failed.
+    await Promise.all(Array.from(workers, (worker) => worker.terminate()));
     await servers.close();
     rmSync(directory, { recursive: true, force: true });
   });
@@ -326,7 +338,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { HTTPClient, HTTPConnection } from '../../../lib/index.js';
+import { HTTPClient, HTTPConnection } from 'millrace';
 import { traceRequests } from './opentelemetry.mjs';
 const storage = new AsyncLocalStorage();
 context.setGlobalContextManager({
@@ -368,7 +380,7 @@ console.log(JSON.stringify(exporter.getFinishedSpans().map((span) => {
   'try-prometheus.mjs': `
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import { HTTPClient } from '../../../lib/index.js';
+import { HTTPClient } from 'millrace';
 import { measureRequests } from './prometheus.mjs';
 const registry = new Registry();
 measureRequests([registry]);
