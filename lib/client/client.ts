@@ -4,7 +4,7 @@
  * A call is one request to the pool of its origin; with redirects, one after the other. It opens nothing and parses nothing but URLs.
  */
 import { RequestStream } from '../connection/request-stream.js';
-import { NotConnected } from '../errors.js';
+import { describeFailure, NotConnected } from '../errors.js';
 import { fieldsOf } from '../fields/message.js';
 import type { HeadersInit } from '../fields/message.js';
 import { readOptions, resolveTimeouts } from '../options.js';
@@ -232,7 +232,8 @@ export class HTTPClient {
         next = trail.next(hop, response.status, locations, call.bodyAgain);
       } catch (error) {
         await drained;
-        throw Object.assign(error as Error, { method: hop.method, url: hop.url.href });
+        describeFailure(error, { method: hop.method, url: hop.url.href });
+        throw error;
       }
       await drained;
       if (hop.keepsBody && !next.keepsBody && options !== undefined) {

@@ -6,7 +6,7 @@
  * may follow which. What the response means for it is decided by the exchange.
  */
 import { ChunkedEncoder } from '../coding/chunked-encoder.js';
-import { ContentLengthMismatch } from '../errors.js';
+import { ContentLengthMismatch, describeFailure } from '../errors.js';
 import { MAX_MS } from '../options.js';
 import { REQUEST_STEPS } from '../protocol/exchange-table.js';
 import type { RequestEvent, RequestState } from '../protocol/exchange-table.js';
@@ -331,8 +331,13 @@ export class Sending {
     if (source !== null && part.sent === 0) cancelSource(source);
     part.settle?.reject(error);
     part.settle = null;
-    if (part.sent > 0) this.#owner.onSendingFailed(error);
-    else this.#next();
+    if (part.sent > 0) {
+      this.#owner.onSendingFailed(error);
+      return;
+    }
+    const { method, url } = this.plan;
+    if (error instanceof ContentLengthMismatch) describeFailure(error, { method, url, phase: 'send' });
+    this.#next();
   }
 
   #targetOf(transport: Transport): UploadTarget {

@@ -211,6 +211,7 @@ describe('a client that follows redirects', () => {
         .to.match(says)
         .and.not.match(/secret/);
       expect(error).to.include({ method: 'PUT', url: urlOf(server, '/a') });
+      expect(error.message.startsWith(`PUT ${urlOf(server, '/a')}: `)).to.equal(true);
       expect(error.urls).to.deep.equal([urlOf(server, '/a')]);
       expect(error.status).to.be.within(300, 308);
       expect(client.stats.busy).to.equal(0);

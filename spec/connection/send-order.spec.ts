@@ -88,6 +88,8 @@ describe('send()', () => {
       const error = await rejection<ContentLengthMismatch>(connection.send(more));
       expect(error).to.be.instanceOf(ContentLengthMismatch);
       expect([error.declared, error.sent]).to.deep.equal([5, 3]);
+      expect(error.message).to.match(/^POST \/up: /);
+      expect(error).to.include({ method: 'POST', url: '/up', phase: 'send' });
     }
     expect(connection.state).to.equal('Request-sent');
     await connection.send('de');
