@@ -2,10 +2,15 @@
 // with a reader that pauses, each in a fresh process, and prints the peak resident size above that of a process
 // that has imported the client and done one small exchange. Exit code 1 when millrace passes the limit.
 //   node bench/memory.mjs [--peers] [--library FILE]      --peers: undici and node:http too, for comparison
+import { createReadStream, existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { createGzip } from 'node:zlib';
 import { BodyCheck, patternBytes } from './body-check.mjs';
 import { Child, startServer } from './children.mjs';
 
@@ -67,12 +72,56 @@ const clients = {
   },
 };
 
-async function measure({ client, direction, port, library }) {
+/** A file through gzip into the stream of a request, its reply into a sink: four streams that hold one another back. */
+async function throughPipeline({ port, library }, path, slow) {
+  const { HTTPConnection } = await import(pathToFileURL(library).href);
+  const connection = new HTTPConnection('127.0.0.1', port);
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return async (bytes, query) => {
+    const file = join(folder, String(bytes));
+    if (!existsSync(file)) truncateSync(openFile(file), bytes);
+    let received = 0;
+    let pauseAt = EVERY;
+    await pipeline(
+      createReadStream(file),
+      // Not compressed, so that a GiB goes over the wire.
+      createGzip({ level: 0 }),
+      connection.stream('PUT', path + query),
+      async (body) => {
+        for await (const piece of body) {
+          received += piece.length;
+          if (!slow || received < pauseAt) continue;
+          pauseAt += EVERY;
+          await sleep(PAUSE_MS);
+        }
+      },
+    );
+    if (slow && received < bytes) throw new Error(`${received} bytes came back of ${bytes}`);
+  };
+}
+
+function openFile(file) {
+  writeFileSync(file, '');
+  return file;
+}
+
+async function exchangeOf(task) {
+  const { client, direction, port, library } = task;
+  if (direction === 'pipeline, slow server') return throughPipeline(task, '/sink', false);
+  if (direction === 'pipeline, slow sink') {
+    const exchange = await throughPipeline(task, '/echo', true);
+    return (bytes) => exchange(bytes, '');
+  }
   const send = await clients[client](port, library);
-  const exchange = async (bytes, query) => {
+  return async (bytes, query) => {
     if (direction === 'upload') await readCount(await send('PUT', `/sink${query}`, pieces(bytes)), bytes);
     else await readSlowly(await send('GET', `/length/${bytes}`), bytes);
   };
+}
+
+async function measure(task) {
+  const exchange = await exchangeOf(task);
   await exchange(4 * MIB, '');
   globalThis.gc();
   const base = process.memoryUsage.rss();
@@ -87,7 +136,8 @@ async function compare({ peers, library }) {
   let failed = false;
   const mib = (bytes) => (bytes / MIB).toFixed(1).padStart(6);
   for (const client of peers ? Object.keys(clients) : ['millrace']) {
-    for (const direction of ['upload', 'download']) {
+    const pipelines = client === 'millrace' ? ['pipeline, slow server', 'pipeline, slow sink'] : [];
+    for (const direction of ['upload', 'download', ...pipelines]) {
       const task = JSON.stringify({ client, direction, port: server.port, library });
       const command = [process.execPath, '--expose-gc', new URL(import.meta.url).pathname, '--task', task];
       const child = new Child('client', command, client);
@@ -96,7 +146,7 @@ async function compare({ peers, library }) {
       const tooMuch = client === 'millrace' && peak - base > LIMIT;
       failed ||= tooMuch;
       process.stdout.write(
-        `${client.padEnd(10)} ${direction.padEnd(9)} 1 GiB, slow other side: peak ${mib(peak - base)} MiB above ` +
+        `${client.padEnd(10)} ${direction.padEnd(22)} 1 GiB, slow other side: peak ${mib(peak - base)} MiB above ` +
           `the base of ${mib(base)} MiB${tooMuch ? `: over the limit of ${LIMIT / MIB} MiB` : ''} ` +
           `(${seconds.toFixed(1)} s)\n`,
       );

@@ -1,7 +1,7 @@
 // What clients do where the network is unkind: an early answer to an upload that is not read, connections that the server closes
 // behind each reply, and limits that have to fire in time. Prints successes out of tries, as Markdown, beside node:http and undici.
 //
-//   node bench/reliability.mjs [--tries 150] [--library FILE] [--only early|stale|latency|timeouts]
+//   node bench/reliability.mjs [--tries 150] [--library FILE] [--only early|stale|latency|timeouts] [--json FILE]
 //
 // The servers run in a process of their own: this very file, started with `serve`. Every try has a limit of its own, so that a client
 // that hangs is counted and not waited for.
@@ -14,7 +14,7 @@ import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { duplexPair, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -95,18 +95,32 @@ async function serve() {
   process.once('disconnect', () => process.exit());
 }
 
+/** In the place of a port: the server is at the other end of a stream in this process, which only `createConnection` reaches. */
+const MEMORY = 'memory';
+
+function refusingStream() {
+  const [near, far] = duplexPair();
+  refuse(far);
+  return near;
+}
+
 // The clients: each answers the status and the length of the body.
 
 async function clients(library, ca) {
   const millrace = await import(pathToFileURL(library));
   const undici = await import('undici');
+  const connect = (port, secure) => {
+    if (port === MEMORY)
+      return new millrace.HTTPConnection('memory', 80, { createConnection: refusingStream });
+    return secure
+      ? new millrace.HTTPSConnection('127.0.0.1', port, { context: { ca } })
+      : new millrace.HTTPConnection('127.0.0.1', port);
+  };
   return {
     millrace: {
       version: 'this build',
       open(port, secure) {
-        const connection = secure
-          ? new millrace.HTTPSConnection('127.0.0.1', port, { context: { ca } })
-          : new millrace.HTTPConnection('127.0.0.1', port);
+        const connection = connect(port, secure);
         return {
           async send(method, body, length) {
             const headers = length === null ? {} : { 'Content-Length': length };
@@ -115,6 +129,23 @@ async function clients(library, ca) {
             const content = await head.readall();
             await sent;
             return { status: head.status, length: content.length };
+          },
+          close: () => connection.close(),
+        };
+      },
+    },
+    'millrace stream': {
+      version: 'this build',
+      open(port, secure) {
+        const connection = connect(port, secure);
+        return {
+          async send(method, body, length) {
+            const headers = length === null ? {} : { 'Content-Length': length };
+            const stream = connection.stream(method, '/', headers);
+            if (body !== null) Readable.from(Buffer.isBuffer(body) ? [body] : body).pipe(stream);
+            let received = 0;
+            for await (const piece of stream) received += piece.length;
+            return { status: (await stream.response).status, length: received };
           },
           close: () => connection.close(),
         };
@@ -202,11 +233,16 @@ async function earlyGrid(subjects, ports, tries, file) {
   for (const [transport, port] of [
     ['TCP', ports.refuse],
     ['TLS', ports.refuseTLS],
+    ['a stream in memory', MEMORY],
   ]) {
     if (port === undefined) continue;
     for (const [kind, make] of Object.entries(kinds)) {
       const row = [`413, close without reading; ${kind}; ${transport}`];
-      for (const { open } of Object.values(subjects)) {
+      for (const [name, { open }] of Object.entries(subjects)) {
+        if (port === MEMORY && !name.startsWith('millrace')) {
+          row.push('');
+          continue;
+        }
         let successes = 0;
         for (let i = 0; i < tries; i++) {
           const client = open(port, transport === 'TLS');
@@ -301,12 +337,29 @@ function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
+/** The grid of early answers as data, for `chart.mjs`; what was not tried is left out. */
+async function writeGrid(file, tries, names, rows) {
+  const grid = rows
+    .filter(([name]) => name.startsWith('413'))
+    .map(([name, ...cells]) => ({
+      name,
+      counts: Object.fromEntries(
+        cells.map((cell, i) => [names[i], Number.parseInt(cell)]).filter(([, count]) => count >= 0),
+      ),
+    }));
+  await writeFile(
+    file,
+    `${JSON.stringify({ date: new Date().toISOString(), node: process.version, tries, grid }, null, 2)}\n`,
+  );
+}
+
 async function main() {
   const { values } = parseArgs({
     options: {
       tries: { type: 'string', default: '150' },
       library: { type: 'string', default: fileURLToPath(new URL('../dist/index.mjs', import.meta.url)) },
       only: { type: 'string' },
+      json: { type: 'string' },
     },
   });
   if (!existsSync(values.library)) throw new Error(`${values.library} is missing: npm run build`);
@@ -329,6 +382,7 @@ async function main() {
     }
     if (wants('stale')) rows.push(...(await staleGrid(subjects, ports, tries)));
     if (wants('latency')) rows.push(...(await latency(subjects, ports)));
+    if (values.json !== undefined) await writeGrid(values.json, tries, Object.keys(subjects), rows);
     if (rows.length > 0) process.stdout.write(`${table(head, rows)}\n\n`);
     if (wants('timeouts')) {
       const limits = await timeoutTable(values.library, ports);

@@ -41,7 +41,7 @@ export async function measureRounds(row, bench) {
   const unitsOf = (subject, units) => Math.max(1, Math.round(units * (subject.share ?? 1)));
   try {
     for (const { child, subject } of started) await child.call({ run: unitsOf(subject, plan.warmUp) });
-    for (let round = 0; round < plan.rounds; round++) {
+    for (let round = 0; round < Math.min(plan.rounds, bench.rounds); round++) {
       for (const { child, subject } of started) {
         const units = unitsOf(subject, plan.units);
         const cost = await child.call({ run: units });

@@ -1,6 +1,6 @@
 // The bench: measures all rows, or the ones asked for, and prints a table of ratios beside their targets.
-//   node bench/run.mjs [--quick] [--row NAME]… [--list] [--json FILE] [--markdown FILE] [--library FILE]
-// --markdown puts the table between the markers of FILE, if it has them; --library measures another build.
+//   node bench/run.mjs [--quick] [--rounds N] [--row NAME]… [--list] [--json FILE] [--markdown FILE] [--library FILE]
+// --rounds takes fewer rounds of each row, --markdown puts the table between the markers of FILE, if it has them; --library measures another build.
 // Exit code 0 when everything that could be measured was measured, also if a target is missed; 1 when a row broke.
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     row: { type: 'string', multiple: true, default: [] },
     list: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: 'Infinity' },
     json: { type: 'string' },
     markdown: { type: 'string' },
     library: { type: 'string', default: new URL('../dist/index.mjs', import.meta.url).pathname },
@@ -47,7 +48,12 @@ const { compare } = await import('./statistics.mjs');
 const { describe, printHeading, printLine, surroundings, writeMarkdown } = await import('./report.mjs');
 
 const started = performance.now();
-const bench = { quick: flags.quick, library: resolve(flags.library), server: await startServer() };
+const bench = {
+  quick: flags.quick,
+  rounds: Number(flags.rounds),
+  library: resolve(flags.library),
+  server: await startServer(),
+};
 const surrounding = surroundings(bench);
 const results = [];
 const lines = [];

@@ -2,6 +2,7 @@
 // counts upload bytes (Content-Length, or a real de-chunking), and answers bytes built beforehand by path:
 //   GET  /                     a small reply             GET  /length/BYTES     a body by length
 //   GET  /chunked/BYTES/CHUNK  a chunked body            PUT|POST /sink         200 with the count of body bytes
+//   PUT|POST /echo             a chunked body back as it comes
 //   …?slow=MS&every=BYTES      the same, but sending or reading pauses for MS after each BYTES
 //   CONNECT                    200, and then TLS by the `tunnel` function on the very same socket
 // Only good enough for the clients of this bench: not a server to learn from.
@@ -19,6 +20,7 @@ export class OriginConnection {
     this.head = null; // bytes of an unfinished head
     this.counter = null; // the request body being counted
     this.pace = null;
+    this.echoes = false;
     this.sincePause = 0;
     socket.on('data', (bytes) => this.#read(bytes));
     socket.on('error', () => socket.destroy());
@@ -56,6 +58,8 @@ export class OriginConnection {
     }
     const [path, query] = target.split('?');
     const pace = new URLSearchParams(query);
+    this.echoes = path === '/echo';
+    if (this.echoes) this.socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
     this.pace = query ? { ms: Number(pace.get('slow')), every: Number(pace.get('every')) } : null;
     const length = /\r\ncontent-length: *(\d+)/i.exec(text);
     if (/\r\ntransfer-encoding: *chunked/i.test(text)) this.counter = new ChunkCounter();
@@ -66,6 +70,13 @@ export class OriginConnection {
 
   #readBody(bytes) {
     this.counter.write(bytes);
+    if (this.echoes) {
+      if (this.counter.done) this.counter = null;
+      if (this.socket.write(bytes)) return;
+      this.socket.pause();
+      this.socket.once('drain', () => this.socket.resume());
+      return;
+    }
     if (this.counter.done) {
       this.socket.write(countReply(this.counter.count), 'latin1');
       this.counter = null;
