@@ -33,22 +33,26 @@ export function turnTime(): number {
 }
 
 export class Timing {
-  connectedAt = 0;
-  sentAt = 0;
-  headersAt = 0;
-  endAt = 0;
-  readonly #madeAt: number;
-  readonly #startedAt: number = turnTime();
+  // Not 0 before they are set: a member that has only held numbers gets a box of its own for each, and this way all stamps of a turn
+  // share one.
+  connectedAt: number | null = null;
+  sentAt: number | null = null;
+  headersAt: number | null = null;
+  endAt: number | null = null;
+  /** Null where that is when it was started. */
+  readonly #madeAt: number | null;
+  #startedAt: number | null = null;
 
   /** @param madeAt - when the request was made, if that was before this attempt */
   constructor(madeAt: number | undefined) {
-    this.#madeAt = madeAt ?? this.#startedAt;
+    this.#madeAt = madeAt ?? null;
+    this.#startedAt = turnTime();
   }
 
   /** As data. */
   read(): Timings {
     return {
-      start: this.#startedAt - this.#madeAt,
+      start: this.#since(this.#startedAt) ?? 0,
       connected: this.#since(this.connectedAt),
       sent: this.#since(this.sentAt),
       headers: this.#since(this.headersAt),
@@ -56,7 +60,7 @@ export class Timing {
     };
   }
 
-  #since(at: number): number | null {
-    return at === 0 ? null : at - this.#madeAt;
+  #since(at: number | null): number | null {
+    return at === null ? null : at - (this.#madeAt ?? (this.#startedAt as number));
   }
 }

@@ -79,7 +79,7 @@ export class ExchangeRecord extends Timing {
   }
 
   sent(): void {
-    if (this.sentAt !== 0) return;
+    if (this.sentAt !== null) return;
     this.sentAt = turnTime();
     if (this.id !== 0) CHANNELS.requestSent.publish({ id: this.id });
   }
