@@ -74,7 +74,9 @@ export class SlicedWriter {
         this.#waiting.shift();
         this.#offset = 0;
       }
-      if (!this.#target.write(slice, last ? taken : undefined)) this.blocked = true;
+      // A part of what will be filled again is told from one that will not.
+      const told = taken === undefined || last ? taken : ignore;
+      if (!this.#target.write(slice, told)) this.blocked = true;
     }
   }
 
@@ -83,3 +85,5 @@ export class SlicedWriter {
     this.#waiting = [];
   }
 }
+
+function ignore(): void {}

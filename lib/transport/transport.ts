@@ -349,7 +349,8 @@ export class Transport {
   #put(data: string | Uint8Array, taken: Taken | null): void {
     if (this.#given !== null) {
       this.#takers.push(taken);
-      this.#given.write(data, this.#onTaken);
+      // A stream in memory hands on the very bytes, and whoever reads them there may keep them for longer than it takes to take them.
+      this.#given.write(taken === null || typeof data === 'string' ? data : Buffer.from(data), this.#onTaken);
       return;
     }
     const socket = this.socket;

@@ -1,4 +1,11 @@
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { HTTPConnection } from '../../lib/index.js';
+import type { RequestBody } from '../../lib/index.js';
 import { SlicedWriter } from '../../lib/request/sliced-writer.js';
 import { answer, connectionTo, NO_CONTENT, rawServer } from '../support/raw-server.js';
 
@@ -46,4 +53,51 @@ describe('how large pieces are handed over', () => {
       connection.close();
     }
   });
+});
+
+describe('memory that is filled again, over a stream whose other end keeps what it is given', () => {
+  const BODY = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 7) % 253));
+
+  /** Sends the body in this form, and gives what came when the other end looks at it at last. */
+  async function sent(body: RequestBody): Promise<Buffer> {
+    const [near, far] = duplexPair();
+    const kept: Buffer[] = [];
+    far.on('data', (bytes: Buffer) => kept.push(bytes));
+    const connection = new HTTPConnection('memory', 80, { createConnection: () => near });
+    await connection.request('PUT', '/', body, { 'Content-Length': BODY.length });
+    const count = (): number => kept.reduce((sum, { length }) => sum + length, 0);
+    while (count() < BODY.length || !kept.some((bytes) => bytes.includes('\r\n\r\n'))) await sleep(1);
+    await sleep(20);
+    far.write('HTTP/1.1 204 No Content\r\n\r\n');
+    await (await connection.getResponse()).readall();
+    connection.close();
+    const all = Buffer.concat(kept);
+    return all.subarray(all.indexOf('\r\n\r\n') + 4);
+  }
+
+  it('arrives as it was: a file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-'));
+    try {
+      await writeFile(join(folder, 'body'), BODY);
+      const handle = await open(join(folder, 'body'));
+      const came = await sent(handle);
+      await handle.close();
+      expect(came.equals(BODY)).to.equal(true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  for (const size of [1000, 100_000, 300_000]) {
+    it(`arrives as it was: one buffer of ${String(size)} bytes for all pieces`, async () => {
+      const pieces = function* (): Generator<Buffer> {
+        const memory = Buffer.alloc(size);
+        for (let at = 0; at < BODY.length; at += size) {
+          yield memory.subarray(0, BODY.copy(memory, 0, at, at + size));
+          memory.fill(0);
+        }
+      };
+      expect((await sent(pieces())).equals(BODY)).to.equal(true);
+    });
+  }
 });
