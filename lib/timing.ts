@@ -61,6 +61,7 @@ export class Timing {
   }
 
   #since(at: number | null): number | null {
-    return at === null ? null : at - (this.#madeAt ?? (this.#startedAt as number));
+    const from = this.#madeAt ?? this.#startedAt;
+    return at === null || from === null ? null : at - from;
   }
 }
