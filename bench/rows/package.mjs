@@ -1,7 +1,7 @@
 // The rows of what the package costs before it does anything: loading it, and its size when bundled.
 import { build } from 'esbuild';
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { Child } from '../children.mjs';
@@ -68,8 +68,10 @@ async function bundled(library, contents) {
 async function measureSize(_, { library }) {
   if (!existsSync(library))
     return { core: { skipped: 'not built' }, 'whole package': { skipped: 'not built' } };
-  const path = JSON.stringify(library);
-  const core = await bundled(library, `export { HTTPConnection, HTTPSConnection } from ${path};`);
+  // What bundlers take by the package's `module` condition; the file for Node only names what the CommonJS file holds.
+  const modules = join(dirname(library), 'modules/index.mjs');
+  const path = JSON.stringify(existsSync(modules) ? modules : library);
+  const core = await bundled(library, `export { HTTPConnection } from ${path};`);
   const whole = await bundled(library, `export * from ${path};`);
   return { core: { samples: [core] }, 'whole package': { samples: [whole] } };
 }
@@ -93,10 +95,13 @@ export const packageRows = [
   },
   {
     name: 'size',
-    title: 'minified and gzipped: the two connection classes alone, and everything exported',
+    title: 'minified and gzipped: `HTTPConnection` alone, and everything exported',
     figure: 'kB gzipped',
     better: 'less',
-    comparisons: [{ of: 'core', atMost: 20 }, { of: 'whole package' }],
+    comparisons: [
+      { of: 'core', atMost: 30 },
+      { of: 'whole package', atMost: 48 },
+    ],
     measure: measureSize,
   },
 ];
