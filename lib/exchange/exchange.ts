@@ -112,7 +112,8 @@ export class Exchange
     const { signal } = this.sending.plan.options;
     if (signal !== undefined) {
       this.#signal = new SignalWatch(signal, (reason) => {
-        this.failWith(reason, BY_CALLER);
+        if (this.over) this.response?.destroy(shownByStreams(reason));
+        else this.failWith(reason, BY_CALLER);
       });
       this.#signal.start();
       if (this.over) return;
@@ -309,6 +310,7 @@ export class Exchange
   }
 
   #giveUp(reason: CloseReason): void {
+    this.#unwatch();
     this.hold.giveUp(reason);
     if (this.over) return;
     this.hold.unfit ??= reason;
@@ -317,6 +319,7 @@ export class Exchange
   }
 
   consumed(): void {
+    this.#unwatch();
     this.hold.consumed();
   }
 
@@ -330,6 +333,11 @@ export class Exchange
   }
 
   // The end.
+
+  #unwatch(): void {
+    this.#signal?.stop();
+    this.#signal = null;
+  }
 
   #beginBehind(prepared: Promise<void>): void {
     prepared.then(
@@ -366,12 +374,12 @@ export class Exchange
   protected end(reason: EndReason): void {
     this.over = true;
     this.#clock?.clear();
-    this.#signal?.stop();
-    this.#signal = null;
     this.timing.over(this.hold, this.failure);
     this.sending.stop();
     this.sending.forget();
     if (this.raw || this.response?.pendingBytes === 0) this.hold.consumed();
+    // A response that has come whole and is not read yet can still be given up.
+    if (this.failure !== null || this.hold.isConsumed) this.#unwatch();
     this.hold.end(reason);
   }
 

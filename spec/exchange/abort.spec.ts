@@ -3,6 +3,7 @@
  * the connection closes, no listener stays on the signal, and the next request works.
  */
 import { getEventListeners } from 'node:events';
+import { finished } from 'node:stream/promises';
 import { expect } from 'chai';
 import { HTTPConnection, NotConnected } from '../../lib/index.js';
 import type { HTTPResponse, RequestBody } from '../../lib/index.js';
@@ -192,13 +193,26 @@ describe('an AbortSignal', () => {
         });
       }
 
-      it('changes nothing behind the end of the response', async () => {
+      it('destroys a response that has come whole and was not read, and closes the connection', async () => {
         await send('/whole');
         const response = await connection.getResponse();
         await new Promise((resolve) => setTimeout(resolve, 10));
+        const over = rejection(finished(response));
+        aborter.abort();
+        expect(await over).to.equal(aborter.reason);
+        expect(await rejection(response.text())).to.equal(aborter.reason);
+        expect(aborter.listeners).to.equal(0);
+        await server.peer().closed;
+        await expectUsable(connection);
+      });
+
+      it('changes nothing once the response was read to its end', async () => {
+        await send('/whole');
+        const response = await connection.getResponse();
+        expect(await response.text()).to.equal('ok');
         expect(aborter.listeners).to.equal(0);
         aborter.abort();
-        expect(await response.text()).to.equal('ok');
+        expect(response.errored).to.equal(null);
         await expectUsable(connection);
         expect(server.connections).to.equal(1);
       });
