@@ -16,7 +16,7 @@ const PROGRAMS = {
 
 async function timed(command) {
   const script = 'TIMEFORMAT="%U %S"; time "$@"';
-  const { stdout, stderr } = await execute('bash', ['-c', script, 'bash', ...command], {
+  const { stdout, stderr } = await execute('bash', ['--norc', '-c', script, 'bash', ...command], {
     env: { ...process.env, LC_ALL: 'C' },
   });
   const [user, system] = stderr.trim().split(/\s+/).map(Number);

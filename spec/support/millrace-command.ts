@@ -69,7 +69,8 @@ export function curl(args: readonly string[], options: RunOptions = {}): Promise
 /** Runs a line in a shell in which `millrace` is the built command. */
 export function shell(line: string, options: RunOptions = {}): Promise<Outcome> {
   const prelude = `millrace() { "${process.execPath}" "${commandFile()}" "$@"; }`;
-  return sideBySide(() => run('bash', ['-c', `${prelude}\n${line}`], options));
+  // Bash takes the socket on its standard input for a login from afar, and would read the user's settings.
+  return sideBySide(() => run('bash', ['--norc', '-c', `${prelude}\n${line}`], options));
 }
 
 /** Whether curl is here to be compared with. */

@@ -63,7 +63,9 @@ export interface TerminalOptions {
 export function onTerminal(args: readonly string[], options: TerminalOptions = {}): Promise<Screening> {
   const { columns = 80, env, cwd, line } = options;
   const program =
-    line === undefined ? [process.execPath, commandFile(), ...args] : ['bash', '-c', `${prelude()}\n${line}`];
+    line === undefined
+      ? [process.execPath, commandFile(), ...args]
+      : ['bash', '--norc', '-c', `${prelude()}\n${line}`];
   return sideBySide(async () => {
     const child = spawn('python3', ['-c', PYTHON, String(columns), ...program], {
       cwd,
