@@ -137,7 +137,7 @@ export class Receiving {
 
   /** What `close()` does to a body: it is cut short. */
   cutShort(reason: string): IncompleteRead {
-    return new IncompleteRead(Buffer.alloc(0), this.response?.length ?? null, reason);
+    return new IncompleteRead(Buffer.alloc(0), this.response?.dueBytes ?? null, reason);
   }
 
   step(event: ResponseEvent): void {

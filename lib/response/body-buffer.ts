@@ -123,7 +123,8 @@ export class BodyBuffer {
 
   /** Everything unread is dropped, and every reader fails. */
   drop(error: Error): void {
-    this.queue.clear();
+    // A body that is cut short leaves the call that waits what it had gathered.
+    if (!(this.waiting && error instanceof IncompleteRead)) this.queue.clear();
     this.complete = false;
     this.givenUp = this.failure === null;
     this.fail(error);

@@ -321,6 +321,11 @@ export class HTTPResponse extends BodyReaders {
     return this.complete ? this.unreadBytes : this.length;
   }
 
+  /** Bytes of the body that have not come yet; null when the framing does not say. @internal */
+  get dueBytes(): number | null {
+    return this.length === null ? null : this.length - this.unreadBytes;
+  }
+
   /** @internal */
   setTrailers(fields: string[]): void {
     this.#trailerFields = fields;

@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import { IncompleteRead, NotConnected, TimeoutError } from '../../lib/index.js';
 import type { HTTPConnection, HTTPResponse } from '../../lib/index.js';
 import { sleep } from '../support/expiry.js';
+import { connectionTo, rawServer } from '../support/raw-server.js';
 import { rejection, unhandledRejections } from '../support/rejection.js';
 import { uncaughtErrors } from '../support/uncaught.js';
 import { TCP, TLS, TUNNEL } from '../support/transports.js';
@@ -162,4 +163,29 @@ describe('close()', () => {
     expect(server.request.target).to.equal('/new');
     expect(server.peer(0).text).to.not.include('X-Old');
   });
+});
+
+describe('close() under a call that has gathered a part of the body', () => {
+  const readers: Record<string, (response: HTTPResponse) => Promise<unknown>> = {
+    readall: (response) => response.readall(),
+    readbytes: (response) => response.readbytes(8),
+    readinto: (response) => response.readinto(Buffer.alloc(8)),
+    readline: (response) => response.readline(),
+    text: (response) => response.text(),
+  };
+  for (const [name, read] of Object.entries(readers)) {
+    it(`gives ${name} an IncompleteRead with that part, and what had not come`, async () => {
+      const server = await rawServer((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc');
+      });
+      const conn = connectionTo(server);
+      await conn.request('GET', '/');
+      const failed = rejection<IncompleteRead>(read(await conn.getResponse()));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      conn.close();
+      const error = await failed;
+      expect(error).to.be.instanceOf(IncompleteRead);
+      expect([String(error.partial), error.expected]).to.deep.equal(['abc', 7]);
+    });
+  }
 });
