@@ -54,6 +54,14 @@ export function isBrokenPipe(
   return (error?.syscall === 'write' || error?.syscall === 'writev') && error.code !== 'EPROTO';
 }
 
+/** What a failed write says. Node's word for one that still waited in its TLS when that was torn down names nobody's fault. */
+export function lossOf(error: NodeJS.ErrnoException): Error {
+  if (error.code !== 'ECANCELED') return error;
+  const lost = new LostConnection();
+  lost.cause = error;
+  return lost;
+}
+
 /** Linux has another error for a reset that followed a FIN, as when a server has answered and closed without reading. */
 function cameBehindEnd(error: NodeJS.ErrnoException): boolean {
   return error.code === 'EPIPE' && process.platform === 'linux';

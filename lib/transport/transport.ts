@@ -8,7 +8,7 @@
  */
 import type * as net from 'node:net';
 import type { Duplex } from 'node:stream';
-import { confirmEnd, isBrokenPipe, LostConnection } from './broken-line.js';
+import { confirmEnd, isBrokenPipe, LostConnection, lossOf } from './broken-line.js';
 import { GivenStream } from './given-stream.js';
 import { NOBODY } from './transport-handler.js';
 import type { TransportHandler } from './transport-handler.js';
@@ -385,9 +385,10 @@ export class Transport {
 
   #writeFailed(error: Error): void {
     if (this.writeError !== null || this.closed) return;
-    this.writeError = error;
-    this.#handler.onWriteError(error);
-    if (this.#above !== null) this.#above.#writeFailed(error);
+    const failure = lossOf(error);
+    this.writeError = failure;
+    this.#handler.onWriteError(failure);
+    if (this.#above !== null) this.#above.#writeFailed(failure);
     if (this.#given !== null) this.#releaseTakers();
   }
 
