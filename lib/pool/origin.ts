@@ -14,8 +14,9 @@ import type { HTTPSConnectionOptions } from '../opening/connection-options.js';
 import type { ConnectPlan } from '../opening/connector.js';
 import { formatAuthority } from '../opening/host.js';
 import type { Proxy } from '../opening/proxies.js';
-import { checkProxyTLS, checkTLSOptions, tlsOptions } from '../opening/tls-options.js';
-import type { ProxyTLSOptions, TLSOptions } from '../opening/tls-options.js';
+import { checkProxyTLS, tlsOptions } from '../opening/tls-options.js';
+import type { ProxyTLSOptions } from '../opening/tls-options.js';
+import { TLSPeer } from '../opening/tls-peer.js';
 import { hideUserInfo } from '../opening/user-info.js';
 import { kindOf } from '../options.js';
 import type { TimeLimits } from '../options.js';
@@ -142,27 +143,19 @@ export class Origin extends Endpoint {
 /** The same over TLS with the origin. Sessions are resumed. */
 export class SecureOrigin extends Origin {
   static override readonly defaultPort: number = HTTPS_PORT;
-  readonly #tls: TLSOptions;
-  #session: Buffer | undefined;
+  readonly #peer: TLSPeer;
 
   /** @throws what Node throws for a TLS context that cannot be made */
   constructor(url: URL, proxy: Proxy | null, options: HTTPSConnectionOptions) {
     super(url, proxy, options);
-    // Once, and now: a certificate that cannot be used is the constructor's to refuse.
-    this.#tls = checkTLSOptions(options);
-    this.#session = options.session;
+    this.#peer = new TLSPeer(options);
   }
 
   protected override serverTLS(host: string): tls.ConnectionOptions {
-    return tlsOptions(host, { ...this.#tls, session: this.#session });
+    return this.#peer.optionsFor(host);
   }
 
   protected override onConnected(socket: never): void {
-    const secure = socket as tls.TLSSocket;
-    // Up to TLS 1.2 the ticket comes within the handshake, before anyone could listen; later, behind it.
-    if (secure.getProtocol() !== 'TLSv1.3') this.#session = secure.getSession();
-    secure.on('session', (session: Buffer) => {
-      this.#session = session;
-    });
+    this.#peer.opened(socket);
   }
 }
